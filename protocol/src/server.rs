@@ -1,0 +1,275 @@
+//! The server in memory: a table of records, and the lifecycle applied to it.
+
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::{self, Cause, Context, Decision, Effect, Observation, Registration, Unknown};
+use crate::{ClientId, Clock, Instant, PulseCode, Record, Timing};
+
+mod counters;
+mod facade;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use counters::Counters;
+use table::Table;
+
+/// The records of some clients, and the rules for them.
+///
+/// A host may split its clients over several servers by their ids ("shards"): no call touches more than one record.
+/// Each call takes the time; none depends on whether or when [`Server::tick`] was called.
+#[derive(Debug)]
+pub struct Server {
+    timing: Timing,
+    /// The latest time of any call: the clock never runs backwards.
+    now: Instant,
+    resumed_at: Instant,
+    table: Table,
+    counters: Counters,
+}
+
+/// What a call is answered with and, for a host that keeps records elsewhere too, what it changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Outcome<A> {
+    /// What to tell the caller.
+    pub answer: A,
+    /// What became of the record, if anything did that is worth keeping. A pulse from the address already known
+    /// is not.
+    pub change: Option<Change>,
+}
+
+/// What became of a record: all that a store needs in order to bring the client back after a restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    /// A new client, in place of whatever the store may have under its id.
+    Registered {
+        /// Whose record it is.
+        id: ClientId,
+        /// The new record.
+        record: Record,
+    },
+    /// A pulse came from another address than the one before, or for the first time.
+    Moved {
+        /// Whose record it is.
+        id: ClientId,
+        /// The new record.
+        record: Record,
+    },
+    /// The client verified.
+    Verified {
+        /// Whose record it is.
+        id: ClientId,
+        /// The new record.
+        record: Record,
+    },
+    /// There is no such client any more.
+    Removed {
+        /// Whose record it was.
+        id: ClientId,
+        /// Why it was removed.
+        cause: Removal,
+    },
+}
+
+/// Why a record was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// The client logged out: it must not come back.
+    LoggedOut,
+    /// It was silent for too long. Should a crash undo this, it only gets more time.
+    Expired,
+}
+
+/// Whether a tick got to the end of its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Nothing is left that is due: [`Server::poll_timeout`] is `None` or later than `now`.
+    Done,
+    /// The budget ran out first: tick again, after letting others have a turn.
+    More,
+}
+
+impl Server {
+    /// A server without clients.
+    pub fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            now: Instant::ZERO,
+            resumed_at: Instant::ZERO,
+            table: Table::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Registers the client `id`. If that is [`Registration::Taken`], draw another key.
+    pub fn register(&mut self, at: Clock, id: ClientId) -> Outcome<Registration> {
+        let outcome = self.apply(at, id, lifecycle::register);
+        match outcome.answer {
+            Registration::Registered => self.counters.registered += 1,
+            Registration::Taken => self.counters.taken += 1,
+        }
+        outcome
+    }
+
+    /// Handles a pulse of `id` that came from `source`.
+    pub fn pulse(&mut self, at: Clock, id: ClientId, source: SocketAddr) -> Outcome<PulseCode> {
+        let outcome = self.apply(at, id, |record, cx| lifecycle::pulse(record, source, cx));
+        match outcome.answer {
+            PulseCode::OnTime => self.counters.pulses_on_time += 1,
+            PulseCode::Reverify => self.counters.pulses_late += 1,
+            PulseCode::NotFound => self.counters.pulses_unknown += 1,
+        }
+        if matches!(outcome.change, Some(Change::Moved { .. })) {
+            self.counters.moved += 1;
+        }
+        outcome
+    }
+
+    /// Marks `id` as heard, so that its next pulse is on time again.
+    ///
+    /// # Errors
+    /// The answer is [`Unknown`] if there is no such client.
+    pub fn verify(&mut self, at: Clock, id: ClientId) -> Outcome<Result<(), Unknown>> {
+        let outcome = self.apply(at, id, lifecycle::verify);
+        match outcome.answer {
+            Ok(()) => self.counters.verified += 1,
+            Err(Unknown) => self.counters.unauthorized += 1,
+        }
+        outcome
+    }
+
+    /// Removes `id`.
+    ///
+    /// # Errors
+    /// The answer is [`Unknown`] if there is no such client.
+    pub fn logout(&mut self, at: Clock, id: ClientId) -> Outcome<Result<(), Unknown>> {
+        let outcome = self.apply(at, id, lifecycle::logout);
+        match outcome.answer {
+            Ok(()) => self.counters.logged_out += 1,
+            Err(Unknown) => self.counters.unauthorized += 1,
+        }
+        outcome
+    }
+
+    /// Whether `id` may look others up: the first half of a lookup. The second is [`Server::observe`], of the
+    /// server that has the peer.
+    ///
+    /// # Errors
+    /// [`Unknown`] if there is no such client.
+    pub fn authorize(&mut self, at: Clock, id: ClientId) -> Result<(), Unknown> {
+        let answer = self.apply(at, id, lifecycle::authorize).answer;
+        if answer.is_err() {
+            self.counters.unauthorized += 1;
+        }
+        answer
+    }
+
+    /// What others may know of `id`.
+    ///
+    /// # Errors
+    /// [`Unknown`] if there is no such client.
+    pub fn observe(&mut self, at: Clock, id: ClientId) -> Result<Observation, Unknown> {
+        let answer = self.apply(at, id, lifecycle::observe).answer;
+        match answer {
+            Ok(_) => self.counters.lookups_found += 1,
+            Err(Unknown) => self.counters.lookups_unknown += 1,
+        }
+        answer
+    }
+
+    /// Forgets clients that are gone, looking at no more than `budget` of them, and reports each.
+    ///
+    /// No answer depends on it: it frees memory.
+    pub fn tick(&mut self, at: Clock, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
+        self.advance(at);
+        let Self { timing, resumed_at, table, counters, .. } = self;
+        table.sweep(
+            self.now,
+            budget,
+            |record| lifecycle::deadline(record, timing, *resumed_at),
+            |id| {
+                counters.expired += 1;
+                changes(Change::Removed { id, cause: Removal::Expired });
+            },
+        )
+    }
+
+    /// When [`Server::tick`] will next have something to do, or earlier; `None` if there is nothing to wait for.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.table.next_deadline()
+    }
+
+    /// The server is back after an absence: it loaded its records from a store, or its process did not run. From
+    /// now on every client has as long as if it had been heard just now.
+    pub fn resume(&mut self, at: Clock) {
+        self.advance(at);
+        self.resumed_at = self.now;
+    }
+
+    /// Puts back a client that an earlier run knew, last at `address`. Call [`Server::resume`] after the last one
+    /// and before anything else.
+    pub fn restore(&mut self, id: ClientId, address: Option<SocketAddr>) {
+        let record = Record::restored(address);
+        self.table.insert(id, record, lifecycle::deadline(&record, &self.timing, self.resumed_at));
+        self.counters.restored += 1;
+    }
+
+    /// The durations that this server judges by.
+    pub const fn timing(&self) -> &Timing {
+        &self.timing
+    }
+
+    /// What happened so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many records there are: live clients, and those gone that no tick has removed yet.
+    pub fn records(&self) -> usize {
+        self.table.len()
+    }
+
+    /// How many deadlines the expiry index holds: one for each record.
+    pub fn deadlines(&self) -> usize {
+        self.table.deadlines_len()
+    }
+
+    /// How many records there can be before memory grows.
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// The only way to a record: find, decide, apply, and say what changed.
+    fn apply<A>(
+        &mut self,
+        at: Clock,
+        id: ClientId,
+        decide: impl FnOnce(Option<&Record>, &Context) -> Decision<A>,
+    ) -> Outcome<A> {
+        self.advance(at);
+        let cx = Context { timing: self.timing, resumed_at: self.resumed_at, now: self.now };
+        let Decision { answer, effect } = self.table.apply(
+            id,
+            |record| lifecycle::deadline(record, &cx.timing, cx.resumed_at),
+            |record| decide(record, &cx),
+        );
+        let change = match effect {
+            Effect::Keep | Effect::Put(_, Cause::Pulsed) => None,
+            Effect::Put(record, Cause::Registered) => Some(Change::Registered { id, record }),
+            Effect::Put(record, Cause::Moved) => Some(Change::Moved { id, record }),
+            Effect::Put(record, Cause::Verified) => Some(Change::Verified { id, record }),
+            Effect::Remove => Some(Change::Removed { id, cause: Removal::LoggedOut }),
+        };
+        Outcome { answer, change }
+    }
+
+    fn advance(&mut self, at: Clock) {
+        self.now = self.now.max(at.now);
+    }
+}
