@@ -1,0 +1,101 @@
+//! The routes of the specification: axum's types on one side, the node's on the other, and nothing decided here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use rendezvous_protocol::http::{self, Body, PROBLEM_CONTENT_TYPE, Problem, parse_bearer, to_json};
+use rendezvous_protocol::{ClientId, Rejection};
+
+use crate::Node;
+
+/// The routes, and problems for whatever is none of them.
+pub(super) fn router(node: Arc<Node>) -> Router {
+    Router::new()
+        .route("/register", post(register))
+        .route("/verify", post(verify))
+        .route("/logout", post(logout))
+        .route("/peer/{client_id}/udp", get(peer_address))
+        .route("/peer/{client_id}/udp/status", get(peer_status))
+        .fallback(async || refuse(Rejection::NoSuchRoute))
+        .method_not_allowed_fallback(async || refuse(Rejection::MethodNotAllowed))
+        .with_state(node)
+}
+
+async fn register(State(node): State<Arc<Node>>) -> Response {
+    answer(node.register())
+}
+
+async fn verify(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
+    answer(node.verify(caller))
+}
+
+async fn logout(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
+    answer(node.logout(caller))
+}
+
+async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
+    answer(node.peer_address(caller, peer))
+}
+
+async fn peer_status(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
+    answer(node.peer_status(caller, peer))
+}
+
+/// The client whose key came with the request. Whether there is such a client is for the node to say.
+struct Caller(ClientId);
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let headers = parts.headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes);
+        parse_bearer(headers).map(Self).map_err(refuse)
+    }
+}
+
+/// The client that the path names; `None` if it names none, which is refused only after the caller's credentials.
+struct Peer(Option<ClientId>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
+        Ok(Self(path.ok().and_then(|Path(text)| text.parse().ok())))
+    }
+}
+
+fn answer<B: Body>(result: Result<B, Rejection>) -> Response {
+    match result {
+        Ok(body) => json(StatusCode::OK, http::CONTENT_TYPE, to_json(&body)),
+        Err(rejection) => refuse(rejection),
+    }
+}
+
+fn refuse(rejection: Rejection) -> Response {
+    let status = StatusCode::from_u16(rejection.status()).expect("a rejection has a valid status");
+    let mut response = json(status, PROBLEM_CONTENT_TYPE, to_json(&Problem::of(rejection)));
+    let mut set = |name: HeaderName, value: Option<&'static str>| {
+        if let Some(value) = value {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    };
+    set(WWW_AUTHENTICATE, rejection.www_authenticate());
+    set(RETRY_AFTER, rejection.retry_after());
+    response
+}
+
+/// Every answer is true only now, and some hold a key: none may be kept.
+fn json(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    (status, headers, body).into_response()
+}

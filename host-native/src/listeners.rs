@@ -1,0 +1,107 @@
+//! Binding: all sockets or none, before anything is served.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::Settings;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// The bound sockets of one server.
+#[derive(Debug)]
+pub struct Listeners {
+    pub(crate) udp: Vec<UdpSocket>,
+    pub(crate) http: Vec<TcpListener>,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug)]
+pub struct BindError {
+    transport: &'static str,
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl Listeners {
+    /// Binds every address that `settings` name.
+    ///
+    /// An IPv6 wildcard takes IPv4 too, unless an IPv4 address with the same port is asked for beside it.
+    ///
+    /// # Errors
+    /// [`BindError`] names the first address that could not be bound; no socket is left bound then.
+    pub fn bind(settings: &Settings) -> Result<Self, BindError> {
+        let udp = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
+        let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
+        Ok(Self {
+            udp: udp.into_iter().map(UdpSocket::from).collect(),
+            http: http.into_iter().map(TcpListener::from).collect(),
+        })
+    }
+
+    /// The addresses of the UDP sockets, with the ports that the system chose.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn udp_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.udp.iter().map(UdpSocket::local_addr).collect()
+    }
+
+    /// The addresses of the HTTP sockets, with the ports that the system chose.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn http_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.http.iter().map(TcpListener::local_addr).collect()
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, address, error } = self;
+        write!(f, "cannot listen on {transport} {address} (--{transport}-listen): {error}")
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+fn bind_all(
+    transport: &'static str,
+    addresses: &[SocketAddr],
+    kind: Type,
+    protocol: Protocol,
+) -> Result<Vec<Socket>, BindError> {
+    addresses
+        .iter()
+        .map(|&address| {
+            let only_v6 = addresses
+                .iter()
+                .any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0);
+            bind(address, only_v6, kind, protocol).map_err(|error| BindError { transport, address, error })
+        })
+        .collect()
+}
+
+fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(only_v6)?;
+    }
+    if kind == Type::STREAM {
+        // A restart must not wait for the last run's connections to time out.
+        socket.set_reuse_address(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    if kind == Type::STREAM {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket)
+}

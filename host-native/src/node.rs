@@ -1,0 +1,228 @@
+//! The node: the protocol's servers, sharded by client id, and what each call to them needs.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use getrandom::SysRng;
+use rendezvous_protocol::http::{LogoutBody, PeerAddressBody, PeerStatusBody, RegisterBody, VerifyBody};
+use rendezvous_protocol::lifecycle::{Observation, Registration, Unknown};
+use rendezvous_protocol::{
+    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Server,
+    Timing,
+};
+
+use crate::logging::short;
+use crate::watch::Watch;
+use crate::{Settings, clock};
+
+/// How many servers the clients are spread over, so that threads seldom wait for each other. A power of two.
+const SHARDS: usize = 64;
+
+/// How many clients a shard may forget before others get a turn with it.
+const TICK_BUDGET: usize = 256;
+
+/// How often a new key is drawn when the id is taken. With 128-bit ids a second draw means a broken generator.
+const DRAWS: usize = 4;
+
+/// One server process: all its clients.
+#[derive(Debug)]
+pub struct Node {
+    shards: Box<[Mutex<Server>]>,
+    watch: Watch,
+    timing: Timing,
+    reply_width: ReplyWidth,
+    udp_port: u16,
+    udp: UdpCounters,
+}
+
+/// What a node counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// What its servers count.
+    pub counters: Counters,
+    /// Records, those of clients included that are gone and not yet removed.
+    pub records: usize,
+    /// Entries in the expiry indexes: one for each record.
+    pub deadlines: usize,
+    /// Datagrams dropped because they were not 32 bytes long.
+    pub dropped_wrong_length: u64,
+    /// Datagrams dropped because they came from port 0.
+    pub dropped_port_zero: u64,
+    /// Answers that the system refused to send.
+    pub send_errors: u64,
+}
+
+#[derive(Debug, Default)]
+struct UdpCounters {
+    wrong_length: AtomicU64,
+    port_zero: AtomicU64,
+    send_errors: AtomicU64,
+}
+
+impl Node {
+    /// A node without clients, which tells them to pulse to `udp_port`.
+    pub fn new(settings: &Settings, udp_port: u16) -> Self {
+        let timing = settings.timing;
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(Server::new(timing))).collect(),
+            watch: Watch::new(&timing, clock::read().now),
+            timing,
+            reply_width: settings.reply_width,
+            udp_port: settings.advertise_udp_port.unwrap_or(udp_port),
+            udp: UdpCounters::default(),
+        }
+    }
+
+    /// What happened so far, summed over all shards.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            dropped_wrong_length: self.udp.wrong_length.load(Ordering::Relaxed),
+            dropped_port_zero: self.udp.port_zero.load(Ordering::Relaxed),
+            send_errors: self.udp.send_errors.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        for shard in &self.shards {
+            let server = lock(shard);
+            stats.counters += *server.counters();
+            stats.records += server.records();
+            stats.deadlines += server.deadlines();
+        }
+        stats
+    }
+
+    pub(crate) fn reply_width(&self) -> ReplyWidth {
+        self.reply_width
+    }
+
+    /// A pulse.
+    pub(crate) fn pulse(&self, id: ClientId, source: SocketAddr) -> PulseCode {
+        let at = self.clock();
+        self.shard(id).pulse(at, id, source).answer
+    }
+
+    /// A datagram that is not answered.
+    pub(crate) fn note_dropped(&self, reason: DropReason) {
+        let counter = match reason {
+            DropReason::WrongLength => &self.udp.wrong_length,
+            DropReason::SourcePortZero => &self.udp.port_zero,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An answer that could not be sent.
+    pub(crate) fn note_send_error(&self) {
+        self.udp.send_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// `POST /register`
+    pub(crate) fn register(&self) -> Result<RegisterBody, Rejection> {
+        for _ in 0..DRAWS {
+            let key = PrivateKey::try_generate(&mut SysRng).map_err(|error| {
+                tracing::error!(%error, "no entropy from the operating system: cannot register clients");
+                Rejection::Unavailable
+            })?;
+            let id = ClientId::of(&key);
+            let at = self.clock();
+            match self.shard(id).register(at, id).answer {
+                Registration::Registered => {
+                    tracing::debug!(client = short(id), "registered");
+                    return Ok(RegisterBody::new(key, at.unix, self.udp_port, &self.timing));
+                }
+                Registration::Taken => {}
+            }
+        }
+        tracing::error!(
+            "{DRAWS} new keys in a row were taken: the generator is broken, cannot register clients"
+        );
+        Err(Rejection::Unavailable)
+    }
+
+    /// `POST /verify`
+    pub(crate) fn verify(&self, caller: ClientId) -> Result<VerifyBody, Rejection> {
+        let at = self.clock();
+        self.shard(caller).verify(at, caller).answer?;
+        tracing::debug!(client = short(caller), "verified");
+        Ok(VerifyBody::new(caller, at.unix))
+    }
+
+    /// `POST /logout`
+    pub(crate) fn logout(&self, caller: ClientId) -> Result<LogoutBody, Rejection> {
+        let at = self.clock();
+        self.shard(caller).logout(at, caller).answer?;
+        tracing::debug!(client = short(caller), "logged out");
+        Ok(LogoutBody::new(caller))
+    }
+
+    /// `GET /peer/{client_id}/udp`. `peer` is `None` if the path holds no id.
+    pub(crate) fn peer_address(
+        &self,
+        caller: ClientId,
+        peer: Option<ClientId>,
+    ) -> Result<PeerAddressBody, Rejection> {
+        let (at, peer, Observation { address, last_online, .. }) = self.look_up(caller, peer)?;
+        let address = address.ok_or(Rejection::AddressUnknown)?;
+        Ok(PeerAddressBody::new(peer, address, last_online, at.unix))
+    }
+
+    /// `GET /peer/{client_id}/udp/status`. `peer` is `None` if the path holds no id.
+    pub(crate) fn peer_status(
+        &self,
+        caller: ClientId,
+        peer: Option<ClientId>,
+    ) -> Result<PeerStatusBody, Rejection> {
+        let (at, peer, Observation { status, last_online, .. }) = self.look_up(caller, peer)?;
+        Ok(PeerStatusBody::new(peer, status, last_online, at.unix))
+    }
+
+    /// Forgets clients that are gone, a few at a time, until none is left. This also keeps the watch from mistaking
+    /// a quiet server for a stopped one: call it several times a second.
+    pub(crate) fn tick(&self) {
+        let at = self.clock();
+        for shard in &self.shards {
+            while lock(shard).tick(at, TICK_BUDGET, &mut |_change| {}) == Progress::More {
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Credentials first, then the path, then the peer. The two clients may be in different shards, so this is two
+    /// calls one after the other, never two locks at once.
+    fn look_up(
+        &self,
+        caller: ClientId,
+        peer: Option<ClientId>,
+    ) -> Result<(Clock, ClientId, Observation), Rejection> {
+        let at = self.clock();
+        self.shard(caller).authorize(at, caller)?;
+        let peer = peer.ok_or(Rejection::MalformedClientId)?;
+        let observation = self.shard(peer).observe(at, peer).map_err(|Unknown| Rejection::UnknownPeer)?;
+        Ok((at, peer, observation))
+    }
+
+    /// The time, once the servers know of any absence before it. Every call starts with this.
+    fn clock(&self) -> Clock {
+        let at = clock::read();
+        self.watch.check(at.now, |absence| {
+            for shard in &self.shards {
+                lock(shard).resume(at);
+            }
+            tracing::warn!(
+                absent_ms = absence.0,
+                "the process did not run for a while: every client gets as long as if it had just been heard"
+            );
+        });
+        at
+    }
+
+    /// The shard of a client: by the last byte of its id, since the table in the shard goes by the first ones.
+    fn shard(&self, id: ClientId) -> MutexGuard<'_, Server> {
+        let [.., last] = *id.as_bytes();
+        lock(&self.shards[usize::from(last) % SHARDS])
+    }
+}
+
+fn lock(shard: &Mutex<Server>) -> MutexGuard<'_, Server> {
+    // A panic in a call aborts the process (see the release profile); a test that survives one has failed anyway.
+    shard.lock().expect("no call to a server panics")
+}

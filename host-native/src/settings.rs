@@ -1,0 +1,60 @@
+//! What the server was told to do: from flags, the environment and a file to one checked value.
+//!
+//! Each option has one name. `--pulse-interval` on the command line is `RENDEZVOUS_PULSE_INTERVAL` in the
+//! environment and `pulse-interval` in the file. The first of these that has it wins; then comes the default.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use rendezvous_protocol::{ReplyWidth, Timing};
+
+mod options;
+mod values;
+
+pub use options::{Exit, from_args, from_process};
+pub use values::{LogFormat, LogLevel, Store};
+
+/// Port of the pulses (specification, UDP Heartbeating).
+pub const DEFAULT_UDP_PORT: u16 = 5024;
+/// Port of the HTTP routes (specification, Routes).
+pub const DEFAULT_HTTP_PORT: u16 = 5025;
+
+/// The checked settings of one server.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to receive pulses; at least one address. Port 0 lets the system choose.
+    pub udp_listen: Vec<SocketAddr>,
+    /// Where to accept HTTP connections; at least one address. Port 0 lets the system choose.
+    pub http_listen: Vec<SocketAddr>,
+    /// The `udp_port` that a registration is told; `None` for that of the first UDP socket.
+    pub advertise_udp_port: Option<u16>,
+    /// The durations of the protocol.
+    pub timing: Timing,
+    /// How many bytes a pulse is answered with.
+    pub reply_width: ReplyWidth,
+    /// Where records are kept.
+    pub store: Store,
+    /// How to log.
+    pub log: LogSettings,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// The least important level that is logged.
+    pub level: LogLevel,
+    /// `None` for text on a terminal and JSON elsewhere.
+    pub format: Option<LogFormat>,
+}
+
+/// A setting that cannot be used: which one, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidSettings(pub(crate) String);
+
+impl fmt::Display for InvalidSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidSettings {}

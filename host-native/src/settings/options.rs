@@ -1,0 +1,338 @@
+//! The options, once: clap reads them from flags and the environment, serde from the file.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use rendezvous_protocol::{
+    DEFAULT_ERROR_TIME, DEFAULT_PULSE_GRACE, DEFAULT_PULSE_INTERVAL, ReplyWidth, Timing,
+};
+use serde::{Deserialize, Deserializer};
+
+use super::values::{HumanDuration, LogFormat, LogLevel, Store};
+use super::{DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Settings};
+
+/// Why there are no settings.
+#[derive(Debug)]
+pub enum Exit {
+    /// Help or the version was asked for: here it is.
+    Help(String),
+    /// Something is wrong: here is what, in one line.
+    Invalid(InvalidSettings),
+}
+
+/// The settings of this process.
+///
+/// # Errors
+/// [`Exit`]
+pub fn from_process() -> Result<Settings, Exit> {
+    from_args(std::env::args_os())
+}
+
+/// The settings that these arguments (the first is the program's name), the environment and the file named by
+/// `--config` add up to.
+///
+/// # Errors
+/// [`Exit`]
+pub fn from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, Exit> {
+    let command_line = CommandLine::try_parse_from(args).map_err(|error| {
+        if error.use_stderr() {
+            Exit::Invalid(InvalidSettings(one_line(&error)))
+        } else {
+            Exit::Help(error.to_string())
+        }
+    })?;
+    let file = command_line.config.as_deref().map(read_file).transpose().map_err(Exit::Invalid)?;
+    command_line.options.or(file.unwrap_or_default()).check().map_err(Exit::Invalid)
+}
+
+/// A rendezvous server: clients behind NATs register over HTTP, keep a UDP mapping alive with a pulse, and look up
+/// each other's public address and liveness, to connect peer to peer.
+///
+/// Every option can also be set in the environment (--pulse-interval is RENDEZVOUS_PULSE_INTERVAL) and in the file
+/// named by --config (pulse-interval = "30s"). A flag wins over the environment, the environment over the file.
+#[derive(Debug, Parser)]
+#[command(name = "rendezvous", version, mut_args(|arg| arg.hide_env(true)))]
+struct CommandLine {
+    /// A TOML file with more options
+    #[arg(long, value_name = "FILE", env = "RENDEZVOUS_CONFIG")]
+    config: Option<PathBuf>,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Every option is optional here: what is not given may be in the next source.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Options {
+    /// Receive pulses here; may repeat. [::] takes IPv4 too [default: 0.0.0.0:5024]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_UDP_LISTEN", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    udp_listen: Option<Vec<SocketAddr>>,
+
+    /// Accept HTTP here; may repeat. [::] takes IPv4 too [default: 0.0.0.0:5025]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_HTTP_LISTEN", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    http_listen: Option<Vec<SocketAddr>>,
+
+    /// The UDP port that clients are told at registration [default: the first UDP port]
+    #[arg(long, value_name = "PORT", env = "RENDEZVOUS_ADVERTISE_UDP_PORT")]
+    advertise_udp_port: Option<u16>,
+
+    /// How often a client is to pulse [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_PULSE_INTERVAL")]
+    pulse_interval: Option<HumanDuration>,
+
+    /// What a pulse may be late by and still be on time; shorter than the error time [default: 1s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_PULSE_GRACE")]
+    pulse_grace: Option<HumanDuration>,
+
+    /// How long after a missed interval a client is forgotten [default: 3m]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_ERROR_TIME")]
+    error_time: Option<HumanDuration>,
+
+    /// How many bytes carry the answer to a pulse: 1, 2 or 4 [default: 2]
+    #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_REPLY_WIDTH")]
+    reply_width: Option<u8>,
+
+    /// Where to keep clients. memory: forgets them at a restart [default: memory:]
+    #[arg(long, value_name = "STORE", env = "RENDEZVOUS_STORE")]
+    store: Option<Store>,
+
+    /// What to log at least [default: info]
+    #[arg(long, value_name = "LEVEL", env = "RENDEZVOUS_LOG_LEVEL")]
+    log_level: Option<LogLevel>,
+
+    /// How to log [default: text on a terminal, json elsewhere]
+    #[arg(long, value_name = "FORMAT", env = "RENDEZVOUS_LOG_FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+impl Options {
+    /// These options, and where they say nothing, `other`'s.
+    fn or(self, other: Self) -> Self {
+        Self {
+            udp_listen: self.udp_listen.or(other.udp_listen),
+            http_listen: self.http_listen.or(other.http_listen),
+            advertise_udp_port: self.advertise_udp_port.or(other.advertise_udp_port),
+            pulse_interval: self.pulse_interval.or(other.pulse_interval),
+            pulse_grace: self.pulse_grace.or(other.pulse_grace),
+            error_time: self.error_time.or(other.error_time),
+            reply_width: self.reply_width.or(other.reply_width),
+            store: self.store.or(other.store),
+            log_level: self.log_level.or(other.log_level),
+            log_format: self.log_format.or(other.log_format),
+        }
+    }
+
+    /// Fills in the defaults and checks what can be checked before anything is bound.
+    fn check(self) -> Result<Settings, InvalidSettings> {
+        let millis = |option: Option<HumanDuration>, default| option.map_or(default, |duration| duration.0);
+        let timing = Timing::new(
+            millis(self.pulse_interval, DEFAULT_PULSE_INTERVAL),
+            millis(self.pulse_grace, DEFAULT_PULSE_GRACE),
+            millis(self.error_time, DEFAULT_ERROR_TIME),
+        )
+        .map_err(|error| {
+            InvalidSettings(format!("{error} (see --pulse-interval, --pulse-grace and --error-time)"))
+        })?;
+        if self.advertise_udp_port == Some(0) {
+            return Err(InvalidSettings("--advertise-udp-port: 0 is not a port to send pulses to".into()));
+        }
+        let reply_width = match self.reply_width {
+            None => ReplyWidth::default(),
+            Some(bytes) => ReplyWidth::from_bytes(bytes)
+                .ok_or_else(|| InvalidSettings(format!("--reply-width: {bytes} is not 1, 2 or 4")))?,
+        };
+        Ok(Settings {
+            udp_listen: addresses("--udp-listen", self.udp_listen, DEFAULT_UDP_PORT)?,
+            http_listen: addresses("--http-listen", self.http_listen, DEFAULT_HTTP_PORT)?,
+            advertise_udp_port: self.advertise_udp_port,
+            timing,
+            reply_width,
+            store: self.store.unwrap_or(Store::Memory),
+            log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
+        })
+    }
+}
+
+fn addresses(
+    flag: &str,
+    given: Option<Vec<SocketAddr>>,
+    default_port: u16,
+) -> Result<Vec<SocketAddr>, InvalidSettings> {
+    match given {
+        None => Ok(vec![SocketAddr::from(([0, 0, 0, 0], default_port))]),
+        Some(addresses) if addresses.is_empty() => {
+            Err(InvalidSettings(format!("{flag}: at least one address is needed")))
+        }
+        Some(addresses) => Ok(addresses),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
+    let invalid = |what: String| InvalidSettings(format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        invalid(format!("line {line}: {}", error.message().replace('\n', " ")))
+    })
+}
+
+/// A single value or a list of them, so that `udp-listen = "[::]:5024"` does what it looks like.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<SocketAddr>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected an address such as \"0.0.0.0:5024\", or a list of them")]
+    enum OneOrMany {
+        One(SocketAddr),
+        Many(Vec<SocketAddr>),
+    }
+    Ok(Some(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(address) => vec![address],
+        OneOrMany::Many(addresses) => addresses,
+    }))
+}
+
+/// clap explains at length; the first paragraph says it.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    format!("{} (see --help)", first.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use rendezvous_protocol::Millis;
+
+    use super::*;
+
+    fn settings(args: &[&str]) -> Result<Settings, String> {
+        from_args([&["rendezvous"], args].concat()).map_err(|exit| match exit {
+            Exit::Help(text) => text,
+            Exit::Invalid(error) => error.to_string(),
+        })
+    }
+
+    fn file(text: &str) -> Result<Settings, String> {
+        let options: Options = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        options.check().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn without_options_the_defaults_are_the_specifications() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.udp_listen, ["0.0.0.0:5024".parse().unwrap()]);
+        assert_eq!(settings.http_listen, ["0.0.0.0:5025".parse().unwrap()]);
+        assert_eq!(settings.timing, Timing::default());
+        assert_eq!(settings.reply_width, ReplyWidth::Two);
+        assert_eq!(settings.store, Store::Memory);
+    }
+
+    #[test]
+    fn every_option_is_read_from_the_command_line() {
+        let settings = settings(&[
+            "--udp-listen=127.0.0.1:1",
+            "--udp-listen",
+            "[::1]:2",
+            "--http-listen=127.0.0.1:3,127.0.0.1:4",
+            "--advertise-udp-port=9",
+            "--pulse-interval=2s",
+            "--pulse-grace=200ms",
+            "--error-time=1m 30s",
+            "--reply-width=4",
+            "--store=memory:",
+            "--log-level=trace",
+            "--log-format=json",
+        ])
+        .unwrap();
+        assert_eq!(settings.udp_listen, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
+        assert_eq!(settings.http_listen.len(), 2);
+        assert_eq!(settings.advertise_udp_port, Some(9));
+        assert_eq!(settings.timing, Timing::new(Millis(2000), Millis(200), Millis(90_000)).unwrap());
+        assert_eq!(settings.reply_width, ReplyWidth::Four);
+        assert_eq!(settings.log, LogSettings { level: LogLevel::Trace, format: Some(LogFormat::Json) });
+    }
+
+    #[test]
+    fn every_option_is_read_from_the_file() {
+        let settings = file(
+            r#"
+            udp-listen = "[::]:5024"
+            http-listen = ["0.0.0.0:1", "127.0.0.1:2"]
+            advertise-udp-port = 9
+            pulse-interval = "2s"
+            pulse-grace = "200ms"
+            error-time = "1m 30s"
+            reply-width = 1
+            store = "memory:"
+            log-level = "warn"
+            log-format = "text"
+            "#,
+        )
+        .unwrap();
+        assert_eq!(settings.udp_listen, ["[::]:5024".parse().unwrap()]);
+        assert_eq!(settings.http_listen.len(), 2);
+        assert_eq!(settings.timing.error_time(), Millis(90_000));
+        assert_eq!(settings.reply_width, ReplyWidth::One);
+        assert_eq!(settings.log, LogSettings { level: LogLevel::Warn, format: Some(LogFormat::Text) });
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_in_one_line() {
+        for (args, names) in [
+            (&["--pulse-intervall=1s"][..], "'--pulse-intervall'"),
+            (&["--pulse-interval=soon"], "'--pulse-interval <DURATION>'"),
+            (&["--pulse-interval=0s"], "the pulse interval must be longer than zero"),
+            (
+                &["--pulse-grace=3m"],
+                "the pulse grace (180000 ms) must be shorter than the error time (180000 ms)",
+            ),
+            (&["--reply-width=3"], "--reply-width: 3"),
+            (&["--udp-listen=localhost"], "'--udp-listen <ADDRESS:PORT>'"),
+            (&["--advertise-udp-port=0"], "--advertise-udp-port: 0"),
+            (&["--store=floppy:"], "'--store <STORE>'"),
+            (&["--log-level=loud"], "'--log-level <LEVEL>'"),
+            (&["serve"], "'serve'"),
+            (&["--config=/nowhere/at-all.toml"], "/nowhere/at-all.toml: "),
+        ] {
+            let error = settings(args).unwrap_err();
+            assert!(error.contains(names), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_checked_like_flags() {
+        for (text, names) in [
+            ("puls-interval = \"1s\"", "unknown field `puls-interval`"),
+            ("pulse-interval = 30", "invalid type"),
+            ("pulse-interval = \"1 fortnight\"", "\"1 fortnight\" is no duration"),
+            ("udp-listen = []", "--udp-listen: at least one"),
+            ("udp-listen = 5024", "expected an address"),
+            ("pulse-grace = \"5m\"", "must be shorter than the error time"),
+        ] {
+            let error = file(text).unwrap_err();
+            assert!(error.contains(names), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_earlier_source_wins_option_by_option() {
+        let options = |text: &str| toml::from_str::<Options>(text).unwrap();
+        let flags = options("pulse-interval = \"10s\"\nlog-level = \"debug\"");
+        let file = options("pulse-interval = \"20s\"\nerror-time = \"1m\"");
+        let settings = flags.or(file).check().unwrap();
+        assert_eq!(settings.timing.pulse_interval(), Millis(10_000));
+        assert_eq!(settings.timing.error_time(), Millis(60_000));
+        assert_eq!(settings.log.level, LogLevel::Debug);
+    }
+
+    #[test]
+    fn help_and_version_are_no_errors() {
+        assert!(settings(&["--help"]).unwrap_err().contains("--pulse-interval"));
+        assert!(settings(&["--version"]).unwrap_err().starts_with("rendezvous "));
+    }
+}

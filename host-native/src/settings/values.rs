@@ -1,0 +1,122 @@
+//! The values of single options, read from text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rendezvous_protocol::Millis;
+use serde::Deserialize;
+
+/// A duration as people write it: `30s`, `3m`, `1m 30s`, `200ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct HumanDuration(pub(super) Millis);
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let duration = humantime::parse_duration(text)
+            .map_err(|error| format!("{text:?} is no duration such as 30s, 3m or 200ms ({error})"))?;
+        if duration.subsec_nanos() % 1_000_000 != 0 {
+            return Err(format!("{text:?} is not a whole number of milliseconds"));
+        }
+        let millis = u64::try_from(duration.as_millis()).map_err(|_| format!("{text:?} is too long"))?;
+        Ok(Self(Millis(millis)))
+    }
+}
+
+impl TryFrom<String> for HumanDuration {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// Where records are kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Store {
+    /// `memory:`: nowhere. A restart forgets all clients.
+    Memory,
+}
+
+impl FromStr for Store {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "memory:" => Ok(Self::Memory),
+            _ => Err(format!("{text:?} is no store of this version; there is memory:")),
+        }
+    }
+}
+
+impl TryFrom<String> for Store {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory:"),
+        }
+    }
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The importance of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What stops the server from doing its work.
+    Error,
+    /// What somebody should look at.
+    Warn,
+    /// Start and stop.
+    Info,
+    /// Registrations and logouts, with the first digits of the id.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_whole_milliseconds() {
+        for (text, millis) in
+            [("30s", 30_000), ("3m", 180_000), ("1m 30s", 90_000), ("200ms", 200), ("0s", 0)]
+        {
+            assert_eq!(text.parse(), Ok(HumanDuration(Millis(millis))), "{text}");
+        }
+        for text in ["", "30", "-1s", "1.5us", "1us", "999ns", "99999999999999999999s", "600000000years"] {
+            assert!(text.parse::<HumanDuration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_not_there_is_named() {
+        assert_eq!("memory:".parse(), Ok(Store::Memory));
+        assert_eq!(
+            "floppy:A".parse::<Store>().unwrap_err(),
+            "\"floppy:A\" is no store of this version; there is memory:"
+        );
+        assert_eq!(Store::Memory.to_string(), "memory:");
+    }
+}

@@ -1,0 +1,113 @@
+//! Notices that the process did not run: stopped, suspended with the machine, or starved.
+//!
+//! What arrived meanwhile is still in the sockets, and was sent in time. So before an input is handled, somebody
+//! must ask whether there was a gap, and tell the servers. Every thread asks, each time it reads the clock; nobody
+//! gets an answer before the servers were told.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rendezvous_protocol::{Instant, Millis, Timing};
+
+/// Gaps up to this long are ordinary scheduling, whatever the timing.
+const ORDINARY: Millis = Millis(1000);
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// A gap longer than this is an absence.
+    threshold: Millis,
+    /// When any thread was last seen running.
+    last_run: AtomicU64,
+    telling: Mutex<()>,
+}
+
+impl Watch {
+    /// A watch over a process that runs at `now`.
+    pub(crate) fn new(timing: &Timing, now: Instant) -> Self {
+        Self {
+            threshold: timing.pulse_grace().max(ORDINARY),
+            last_run: AtomicU64::new(now.as_millis()),
+            telling: Mutex::new(()),
+        }
+    }
+
+    /// The process runs at `now`. If it was absent until then, calls `tell` with how long it was, and does not
+    /// return before that is done, by whichever thread.
+    pub(crate) fn check(&self, now: Instant, tell: impl FnOnce(Millis)) {
+        if self.gap(now) > self.threshold {
+            let _telling = self.telling.lock().expect("telling the servers does not panic");
+            let gap = self.gap(now);
+            if gap > self.threshold {
+                tell(gap);
+                self.last_run.fetch_max(now.as_millis(), Ordering::Release);
+            }
+        } else {
+            self.last_run.fetch_max(now.as_millis(), Ordering::Release);
+        }
+    }
+
+    fn gap(&self, now: Instant) -> Millis {
+        now.since(Instant::from_millis(self.last_run.load(Ordering::Acquire)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(grace: u64) -> Watch {
+        let timing = Timing::new(Millis(10_000), Millis(grace), Millis(60_000)).unwrap();
+        Watch::new(&timing, Instant::ZERO)
+    }
+
+    /// Checks at each of these times; the gaps that were told.
+    fn told(watch: &Watch, times: &[u64]) -> Vec<u64> {
+        let mut gaps = vec![];
+        for &now in times {
+            watch.check(Instant::from_millis(now), |gap| gaps.push(gap.0));
+        }
+        gaps
+    }
+
+    const NEVER: [u64; 0] = [];
+
+    #[test]
+    fn a_gap_longer_than_a_second_is_an_absence() {
+        assert_eq!(told(&watch(200), &[1000, 2000, 2100, 3100]), NEVER);
+        assert_eq!(told(&watch(200), &[1001, 1002, 2002, 3003]), [1001, 1001]);
+    }
+
+    #[test]
+    fn a_gap_within_a_longer_grace_is_none() {
+        assert_eq!(told(&watch(5000), &[5000, 10_000]), NEVER);
+        assert_eq!(told(&watch(5000), &[5001]), [5001]);
+    }
+
+    #[test]
+    fn an_absence_is_told_once() {
+        assert_eq!(told(&watch(200), &[9000, 9000, 9001, 8999]), [9000]);
+    }
+
+    #[test]
+    fn a_thread_with_an_old_reading_does_not_turn_the_watch_back() {
+        assert_eq!(told(&watch(200), &[900, 100, 1800]), NEVER);
+    }
+
+    #[test]
+    fn no_thread_gets_past_the_watch_before_the_servers_were_told() {
+        use std::sync::atomic::AtomicBool;
+        let watch = watch(200);
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    watch.check(Instant::from_millis(60_000), |_| {
+                        std::thread::sleep(std::time::Duration::from_millis(50));
+                        done.store(true, Ordering::SeqCst);
+                    });
+                    assert!(done.load(Ordering::SeqCst));
+                });
+            }
+        });
+    }
+}
