@@ -1,0 +1,85 @@
+//! A server in the test's own process, on ports of its own.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use rendezvous_native::settings::{Exit, from_args};
+use rendezvous_native::{Listeners, Node, serve};
+use tokio::sync::oneshot;
+
+use crate::target::Target;
+
+/// Short enough that a client's whole life takes a second and a half, long enough to act on either side of each
+/// deadline.
+pub const SHORT_TIMING: [&str; 3] = ["--pulse-interval=500ms", "--pulse-grace=100ms", "--error-time=900ms"];
+
+/// The running server. Dropping it tells it to stop.
+#[derive(Debug)]
+pub struct LocalServer {
+    target: Target,
+    node: Arc<Node>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl LocalServer {
+    /// Starts a server on loopback with the timing of the specification: for what does not wait for a deadline.
+    pub fn with_default_timing() -> Self {
+        Self::with(&["--udp-listen=127.0.0.1:0"])
+    }
+
+    /// Starts a server on loopback with [`SHORT_TIMING`].
+    pub fn with_short_timing() -> Self {
+        Self::with(&[&["--udp-listen=127.0.0.1:0"][..], &SHORT_TIMING].concat())
+    }
+
+    /// Starts a server with these flags; HTTP is on loopback.
+    pub fn with(flags: &[&str]) -> Self {
+        let args = [&["rendezvous", "--http-listen=127.0.0.1:0"], flags].concat();
+        let settings = from_args(args).unwrap_or_else(|exit| match exit {
+            Exit::Help(text) => panic!("{text}"),
+            Exit::Invalid(error) => panic!("{error}"),
+        });
+        let listeners = Listeners::bind(&settings).expect("free ports");
+        let udp = listeners.udp_addresses().expect("bound sockets")[0];
+        let http = listeners.http_addresses().expect("bound sockets")[0];
+        let node = Arc::new(Node::new(&settings, udp.port()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = Arc::clone(&node);
+        let thread = thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let shutdown = async { drop(stopped.await) };
+            runtime.block_on(serve(serving, listeners, shutdown)).expect("the server runs");
+        });
+        let target = Target::new(format!("http://{http}"), reachable(udp));
+        Self { target, node, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// How to reach it.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// What is inside.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Stops it and waits until it has.
+    pub fn stop(mut self) {
+        self.stop.take();
+        self.thread.take().expect("it runs").join().expect("it stops without a panic");
+    }
+}
+
+/// An address at which a listener on `bound` can be reached from this machine.
+pub fn reachable(bound: SocketAddr) -> SocketAddr {
+    let ip = match bound.ip() {
+        ip if !ip.is_unspecified() => ip,
+        ip if ip.is_ipv4() => [127, 0, 0, 1].into(),
+        _ => std::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, bound.port())
+}

@@ -1,0 +1,175 @@
+//! The real program in a process of its own, for what only a process can show: signals, exit codes, output.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use crate::local::reachable;
+use crate::target::Target;
+
+/// How long the program may take to start, and to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running program. Dropping it kills it.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    target: Target,
+    log: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Process {
+    /// Starts `rendezvous` with these flags, on free loopback ports unless they say otherwise, and waits until it
+    /// is ready.
+    pub fn start(flags: &[&str]) -> Self {
+        let mut command = command();
+        let listens = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
+        for name in ["--udp-listen", "--http-listen"] {
+            if !listens(name) {
+                command.arg(format!("{name}=127.0.0.1:0"));
+            }
+        }
+        let mut child = command
+            .args(flags)
+            .arg("--log-format=json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let log = Arc::new(Mutex::new(vec![]));
+        let stderr = child.stderr.take().expect("a pipe");
+        let written = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                written.lock().expect("no panic").push(entry);
+            }
+        });
+        let mut process =
+            Self { child, target: Target::new("http://nowhere", ([127, 0, 0, 1], 9).into()), log };
+        process.wait_for("ready");
+        let http = reachable(process.addresses("(http)")[0]);
+        let udp = reachable(process.addresses("(udp)")[0]);
+        process.target = Target::new(format!("http://{http}"), udp);
+        process
+    }
+
+    /// How to reach it.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The log so far, an object a line.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    /// The addresses of the log lines that contain `what`.
+    pub fn addresses(&self, what: &str) -> Vec<SocketAddr> {
+        let log = self.log();
+        let lines =
+            log.iter().filter(|line| line["message"].as_str().is_some_and(|text| text.contains(what)));
+        lines.filter_map(|line| line["address"].as_str()?.parse().ok()).collect()
+    }
+
+    /// Waits for a log line that contains `what`.
+    pub fn wait_for(&self, what: &str) {
+        let start = Instant::now();
+        while !self.log().iter().any(|line| line["message"].as_str().is_some_and(|text| text.contains(what)))
+        {
+            assert!(start.elapsed() < PATIENCE, "no {what:?} in {:#?}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
+        kill(pid, signal).expect("the process is there");
+    }
+
+    /// Waits until it has ended, and says how and how long that took.
+    pub fn wait(&mut self) -> (ExitStatus, Duration) {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return (status, start.elapsed());
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end: {:#?}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program to its end, which must come soon: for flags with which it does not serve.
+pub fn run_to_end(mut command: Command) -> Output {
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            let _ = child.kill();
+            panic!("it serves, though it should not");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let mut output = Output { status, stdout: vec![], stderr: vec![] };
+    child.stdout.take().expect("a pipe").read_to_end(&mut output.stdout).expect("readable");
+    child.stderr.take().expect("a pipe").read_to_end(&mut output.stderr).expect("readable");
+    output
+}
+
+/// The program, with nothing of the caller's environment that it would take for its own.
+pub fn command() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RENDEZVOUS_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Builds the program as this test was built, and says where it is. Cargo only builds it unasked for tests in its
+/// own package.
+fn binary() -> &'static PathBuf {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        // The whole workspace, so that its dependencies have the features they were built with for this test.
+        build.args(["build", "--workspace", "--bin=rendezvous", "--message-format=json"]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let output = build.stderr(Stdio::inherit()).output().expect("cargo runs");
+        assert!(output.status.success(), "the program does not build");
+        output
+            .stdout
+            .split(|&byte| byte == b'\n')
+            .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+            .expect("cargo says where the program is")
+    })
+}

@@ -1,0 +1,251 @@
+//! The server under test as its users see it: a base URL and a UDP address.
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use rendezvous_protocol::http::RegisterBody;
+use rendezvous_protocol::{ClientId, PulseCode};
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::{HeaderMap, Method, Request};
+
+/// How long to wait for an answer that must come. On loopback it takes well below a millisecond.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A server under test.
+#[derive(Clone, Debug)]
+pub struct Target {
+    http: String,
+    udp: SocketAddr,
+    agent: Agent,
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, if it is JSON.
+    pub json: Value,
+}
+
+/// A registered client with a UDP socket of its own.
+#[derive(Debug)]
+pub struct Client<'a> {
+    target: &'a Target,
+    /// What the registration was answered with.
+    pub registration: RegisterBody,
+    /// From where it pulses.
+    pub socket: UdpSocket,
+}
+
+impl Target {
+    /// The server at the base URL `http` (without a slash at the end) and at `udp`.
+    pub fn new(http: impl Into<String>, udp: SocketAddr) -> Self {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
+        Self { http: http.into(), udp, agent: config.build().into() }
+    }
+
+    /// Where it takes pulses.
+    pub fn udp(&self) -> SocketAddr {
+        self.udp
+    }
+
+    /// Calls a route with these `Authorization` headers.
+    pub fn call(&self, method: Method, path: &str, authorization: &[&str]) -> Answer {
+        self.send(method, path, authorization, "")
+    }
+
+    /// Calls a route with a body too.
+    pub fn send(&self, method: Method, path: &str, authorization: &[&str], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.http));
+        for header in authorization {
+            request = request.header("authorization", *header);
+        }
+        let request = request.body(body.to_owned()).expect("a valid request");
+        let mut response = self.agent.run(request).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let text = response.body_mut().read_to_string().expect("a body of text");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Sends bytes that no HTTP library would, and returns all that comes back.
+    pub fn send_raw(&self, bytes: &[u8]) -> String {
+        let address = self.http.strip_prefix("http://").expect("a plain URL");
+        let mut stream = TcpStream::connect(address).expect("the server accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(bytes).expect("the server reads");
+        let mut answer = vec![];
+        stream.read_to_end(&mut answer).expect("the server answers and closes");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Registers a client.
+    pub fn register(&self) -> Client<'_> {
+        let answer = self.call(Method::POST, "/register", &[]);
+        assert_eq!(answer.status, 200, "{answer}");
+        Client {
+            target: self,
+            registration: serde_json::from_value(answer.json).expect("a registration"),
+            socket: self.socket(),
+        }
+    }
+
+    /// A socket connected to the server: it takes nothing that comes from elsewhere.
+    pub fn socket(&self) -> UdpSocket {
+        let local: SocketAddr = if self.udp.is_ipv4() {
+            ([127, 0, 0, 1], 0).into()
+        } else {
+            "[::1]:0".parse().expect("an address")
+        };
+        let socket = UdpSocket::bind(local).expect("a socket");
+        socket.connect(self.udp).expect("a connected socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        socket
+    }
+}
+
+impl Client<'_> {
+    /// Its id.
+    pub fn id(&self) -> ClientId {
+        self.registration.client_id
+    }
+
+    /// Its key in hex.
+    pub fn key_hex(&self) -> String {
+        self.registration.private_id.reveal().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The value of its `Authorization` header.
+    pub fn bearer(&self) -> String {
+        format!("Bearer {}", self.key_hex())
+    }
+
+    /// Pulses, and returns the code it is answered with.
+    pub fn pulse(&self) -> u16 {
+        self.pulse_from(&self.socket)
+    }
+
+    /// Pulses from another socket.
+    pub fn pulse_from(&self, socket: &UdpSocket) -> u16 {
+        socket.send(self.registration.private_id.reveal()).expect("a pulse is sent");
+        receive_code(socket)
+    }
+
+    /// Calls a route in its own name.
+    pub fn call(&self, method: Method, path: &str) -> Answer {
+        self.target.call(method, path, &[&self.bearer()])
+    }
+
+    /// Verifies.
+    pub fn verify(&self) -> Answer {
+        self.call(Method::POST, "/verify")
+    }
+
+    /// Logs out.
+    pub fn logout(&self) -> Answer {
+        self.call(Method::POST, "/logout")
+    }
+
+    /// Looks up a peer's address.
+    pub fn address_of(&self, peer: ClientId) -> Answer {
+        self.call(Method::GET, &format!("/peer/{peer}/udp"))
+    }
+
+    /// Looks up a peer's status.
+    pub fn status_of(&self, peer: ClientId) -> Answer {
+        self.call(Method::GET, &format!("/peer/{peer}/udp/status"))
+    }
+
+    /// The status of a peer as the text in the answer.
+    pub fn status_text(&self, peer: ClientId) -> String {
+        let answer = self.status_of(peer);
+        assert_eq!(answer.status, 200, "{answer}");
+        answer.json["status"].as_str().expect("a status").to_owned()
+    }
+
+    /// A peer's address as one value.
+    pub fn socket_address_of(&self, peer: ClientId) -> SocketAddr {
+        self.address_of(peer).socket_address()
+    }
+
+    /// Silence from which on a pulse is late.
+    pub fn late_after(&self) -> Duration {
+        let registration = &self.registration;
+        (registration.pulse_interval + registration.pulse_grace).into()
+    }
+
+    /// Silence from which on a client is gone.
+    pub fn gone_after(&self) -> Duration {
+        (self.registration.pulse_interval + self.registration.error_time).into()
+    }
+}
+
+impl Answer {
+    /// Checks that this is the error of this status and code, as RFC 9457 wants it.
+    pub fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.json["code"].as_str()), (status, Some(code)), "{self}");
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self}");
+        assert_eq!(self.json["status"], status, "{self}");
+        assert_eq!(self.json["ok"], false, "{self}");
+        for member in ["type", "title", "detail"] {
+            assert!(self.json[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {self}");
+        }
+        let challenge = (status == 401).then_some("Bearer");
+        assert_eq!(self.header("www-authenticate"), challenge, "{self}");
+    }
+
+    /// Checks that this is a success.
+    pub fn assert_ok(&self) -> &Self {
+        assert_eq!(self.status, 200, "{self}");
+        assert_eq!(self.json["ok"], true, "{self}");
+        assert_eq!(self.header("content-type"), Some("application/json"), "{self}");
+        self
+    }
+
+    /// The names of the body's members, sorted.
+    pub fn members(&self) -> Vec<&str> {
+        let mut names: Vec<_> =
+            self.json.as_object().expect("an object").keys().map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// A header, if there is exactly one of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// `host` and `port` as one value.
+    pub fn socket_address(&self) -> SocketAddr {
+        self.assert_ok();
+        let host = self.json["host"].as_str().and_then(|host| host.parse().ok());
+        let port = self.json["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        match (host, port) {
+            (Some(host), Some(port)) => SocketAddr::new(host, port),
+            _ => panic!("no address in {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.status, self.json)
+    }
+}
+
+/// Waits for the answer to a pulse.
+pub fn receive_code(socket: &UdpSocket) -> u16 {
+    let mut reply = [0; 64];
+    let len = socket.recv(&mut reply).expect("a pulse is answered");
+    PulseCode::decode(&reply[..len]).unwrap_or_else(|| panic!("{:?} is no reply", &reply[..len])).number()
+}
