@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Observation, Status, Unknown};
+use crate::lifecycle::{Status, Unknown};
 use crate::{ClientId, DropReason, Millis, Progress, PulseCode, UnixTime, datagram};
 
 /// Something that happened to a server.
@@ -159,28 +159,6 @@ pub enum Response {
         /// When this was so.
         timestamp: UnixTime,
     },
-}
-
-impl Response {
-    /// What a lookup of a peer's address found.
-    ///
-    /// # Errors
-    /// [`Rejection::AddressUnknown`] if none of the peer's pulses was accepted yet.
-    pub fn peer_address(
-        client_id: ClientId,
-        observation: Observation,
-        timestamp: UnixTime,
-    ) -> Result<Self, Rejection> {
-        let Observation { address, last_online, .. } = observation;
-        let address = address.ok_or(Rejection::AddressUnknown)?;
-        Ok(Self::PeerAddress { client_id, address, last_online, timestamp })
-    }
-
-    /// What a lookup of a peer's status found.
-    pub fn peer_status(client_id: ClientId, observation: Observation, timestamp: UnixTime) -> Self {
-        let Observation { status, last_online, .. } = observation;
-        Self::PeerStatus { client_id, status, last_online, timestamp }
-    }
 }
 
 /// Why a request failed.

@@ -1,3 +1,11 @@
 //! The integration tests, one binary.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a helper is to fail the test that called it")]
+
+mod absence;
+mod addresses;
+mod command_line;
+mod datagrams;
+mod fleet;
+mod shutdown;
 mod spec;

@@ -10,6 +10,7 @@
 )]
 
 pub mod conformance;
+pub mod fleet;
 pub mod local;
 pub mod process;
 pub mod size;

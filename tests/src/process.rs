@@ -31,18 +31,20 @@ impl Process {
     /// is ready.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = command();
-        let listens = |name: &str| flags.iter().any(|flag| flag.starts_with(name));
+        command.args(flags);
+        Self::start_with(command)
+    }
+
+    /// The same with a command that was prepared with more than flags.
+    pub fn start_with(mut command: Command) -> Self {
+        let given: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
         for name in ["--udp-listen", "--http-listen"] {
-            if !listens(name) {
+            if !given.iter().any(|flag| flag.starts_with(name)) {
                 command.arg(format!("{name}=127.0.0.1:0"));
             }
         }
-        let mut child = command
-            .args(flags)
-            .arg("--log-format=json")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        command.arg("--log-format=json").stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(vec![]));
         let stderr = child.stderr.take().expect("a pipe");
         let written = Arc::clone(&log);

@@ -176,7 +176,7 @@ fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
     let invalid = |what: String| InvalidSettings(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         invalid(format!("line {line}: {}", error.message().replace('\n', " ")))
     })
 }

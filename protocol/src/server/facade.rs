@@ -46,12 +46,13 @@ impl Server {
                 Response::LoggedOut { client_id: caller }
             }
             Request::PeerAddress { caller, peer } => {
-                let (id, observation) = self.look_up(at, caller, peer)?;
-                Response::peer_address(id, observation, timestamp)?
+                let (client_id, Observation { address, last_online, .. }) = self.look_up(at, caller, peer)?;
+                let address = address.ok_or(Rejection::AddressUnknown)?;
+                Response::PeerAddress { client_id, address, last_online, timestamp }
             }
             Request::PeerStatus { caller, peer } => {
-                let (id, observation) = self.look_up(at, caller, peer)?;
-                Response::peer_status(id, observation, timestamp)
+                let (client_id, Observation { status, last_online, .. }) = self.look_up(at, caller, peer)?;
+                Response::PeerStatus { client_id, status, last_online, timestamp }
             }
         };
         Ok(Output::Response(response))

@@ -1,0 +1,130 @@
+//! What the program does before it serves: flags, environment, file, and what it says when something is wrong.
+
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
+
+use rendezvous_tests::process::{Process, command, run_to_end};
+
+#[test]
+fn it_says_where_it_listens_what_it_keeps_and_how_strict_it_is() {
+    let process = Process::start(&["--udp-listen=127.0.0.1:0,[::1]:0"]);
+    let udp = process.addresses("(udp)");
+    assert_eq!(udp.len(), 2, "a line for each bound address");
+    assert!(udp.iter().all(|address| address.port() != 0), "with the port that the system chose: {udp:?}");
+    assert_eq!(process.addresses("(http)").len(), 1);
+    let log = process.log();
+    let line = |what: &str| {
+        let found = log.iter().find(|line| line["message"].as_str().is_some_and(|text| text.contains(what)));
+        found.unwrap_or_else(|| panic!("no {what:?} in {log:#?}"))
+    };
+    assert_eq!(line("in memory")["store"], "memory:");
+    assert_eq!(line("ready")["pulse_interval"], "30s");
+    assert_eq!(line("ready")["pulse_grace"], "1s");
+    assert_eq!(line("ready")["error_time"], "3m");
+    assert_eq!(process.target().register().pulse(), 1020);
+}
+
+#[test]
+fn a_mistake_is_named_in_one_line_and_nothing_is_served() {
+    let file = |name: &str, text: &str| {
+        let path = temporary(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let misspelt = file("misspelt.toml", "# timing\nerror-time = \"1m\"\npuls-interval = \"1s\"\n");
+    let broken = file("broken.toml", "error-time = \n");
+    for (flags, names) in [
+        (&["--no-such-flag"][..], "--no-such-flag"),
+        (&["--pulse-interval"], "--pulse-interval"),
+        (&["--pulse-interval", "0s"], "pulse interval"),
+        (&["--pulse-interval", "tomorrow"], "--pulse-interval"),
+        (&["--pulse-grace", "3m"], "pulse grace (180000 ms)"),
+        (&["--error-time", "500ms"], "error time (500 ms)"),
+        (&["--error-time", "2years"], "error time"),
+        (&["--reply-width", "3"], "--reply-width"),
+        (&["--store", "floppy:"], "floppy:"),
+        (&["--udp-listen", "here"], "--udp-listen"),
+        (&["--http-listen", "127.0.0.1"], "--http-listen"),
+        (&["--config", "/no/such/file.toml"], "/no/such/file.toml"),
+        (&["--config", &misspelt], "misspelt.toml: line 3: unknown field `puls-interval`"),
+        (&["--config", &broken], "broken.toml: line 1"),
+        (&["surprise"], "surprise"),
+    ] {
+        assert_fails(command(), flags, 2, names);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_in_one_line_and_nothing_is_served() {
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (udp_port, tcp_port) = (udp.local_addr().unwrap().port(), tcp.local_addr().unwrap().port());
+    let free = "127.0.0.1:0";
+    let taken_udp = format!("127.0.0.1:{udp_port}");
+    let taken_tcp = format!("127.0.0.1:{tcp_port}");
+    assert_fails(
+        command(),
+        &["--udp-listen", &taken_udp, "--http-listen", free],
+        1,
+        &format!("udp {taken_udp}"),
+    );
+    assert_fails(
+        command(),
+        &["--udp-listen", free, "--http-listen", &taken_tcp],
+        1,
+        &format!("http {taken_tcp}"),
+    );
+    assert_fails(command(), &["--udp-listen", free, "--http-listen", "192.0.2.1:1"], 1, "http 192.0.2.1:1");
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let path = temporary("precedence.toml");
+    std::fs::write(&path, "pulse-interval = \"10s\"\npulse-grace = \"2s\"\nerror-time = \"50s\"\n").unwrap();
+    let mut start = command();
+    start.env("RENDEZVOUS_CONFIG", &path);
+    start.env("RENDEZVOUS_PULSE_INTERVAL", "20s").env("RENDEZVOUS_PULSE_GRACE", "3s");
+    start.args(["--pulse-interval=40s"]);
+    let process = Process::start_with(start);
+    let registration = process.target().register().registration;
+    assert_eq!(registration.pulse_interval.as_secs(), 40, "the flag");
+    assert_eq!(registration.pulse_grace.as_secs(), 3, "the environment");
+    assert_eq!(registration.error_time.as_secs(), 50, "the file");
+}
+
+#[test]
+fn a_mistake_in_the_environment_is_named_too() {
+    let mut command = command();
+    command.env("RENDEZVOUS_ERROR_TIME", "never");
+    assert_fails(command, &[], 2, "--error-time");
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for (flag, says) in [("--help", "--pulse-interval"), ("--version", env!("CARGO_PKG_VERSION"))] {
+        let mut command = command();
+        command.arg(flag);
+        let output = run_to_end(command);
+        assert!(output.status.success());
+        assert!(String::from_utf8(output.stdout).unwrap().contains(says));
+        assert!(output.stderr.is_empty());
+    }
+}
+
+fn assert_fails(mut command: Command, flags: &[&str], code: i32, names: &str) {
+    command.args(flags);
+    let output = run_to_end(command);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{flags:?}: {error}");
+    assert!(error.starts_with("rendezvous: ") && error.contains(names), "{flags:?}: {error}");
+    assert_eq!(error.lines().count(), 1, "{flags:?}: {error}");
+    assert!(output.stdout.is_empty());
+}
+
+/// A file of this test run alone.
+fn temporary(name: &str) -> PathBuf {
+    let directory = std::env::temp_dir().join(format!("rendezvous-tests-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    directory.join(name)
+}
