@@ -5,6 +5,7 @@
 mod absence;
 mod addresses;
 mod command_line;
+mod corpus;
 mod datagrams;
 mod fleet;
 mod shutdown;

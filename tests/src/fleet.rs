@@ -1,11 +1,15 @@
-//! Many clients at once, each with a socket of its own, pulsing in turn.
+//! Many clients at once, each with a socket of its own, all pulsing.
 
-use std::net::UdpSocket;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::sync::Mutex;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rendezvous_protocol::ClientId;
 
 use crate::target::{Client, Target};
 
@@ -15,6 +19,18 @@ const THREADS: usize = 4;
 /// File descriptors that are needed besides one for each client.
 const SPARE_DESCRIPTORS: u64 = 200;
 
+/// How long an answer may take; it is looked at when the client's next pulse is due.
+const LAST_ANSWERS: Duration = Duration::from_millis(300);
+
+/// One of the clients, as others know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Member {
+    /// Its id.
+    pub id: ClientId,
+    /// From where it pulses.
+    pub address: SocketAddr,
+}
+
 /// What became of the pulses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -22,109 +38,151 @@ pub struct Tally {
     pub on_time: u64,
     /// Pulses answered otherwise.
     pub other: u64,
-    /// Pulses that got no answer before the next one.
+    /// Pulses that had no answer when the next one was due.
     pub unanswered: u64,
-    /// Pulses that the machine was too slow to send within the interval and grace of the one before.
+    /// Pulses that the machine was too slow to send while they were on time.
     pub sent_late: u64,
 }
 
-/// Registers `count` clients, over a few connections at a time.
-pub fn register(target: &Target, count: usize) -> Vec<Client<'_>> {
-    raise_descriptor_limit(count as u64 + SPARE_DESCRIPTORS);
-    let clients = Mutex::new(Vec::with_capacity(count));
-    thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let clients = &clients;
-            scope.spawn(move || {
-                for _ in (thread..count).step_by(THREADS) {
-                    let client = target.register();
-                    // The first pulse follows at once, as a client's should: the others take a while to register.
-                    assert_eq!(client.pulse(), 1020);
-                    clients.lock().expect("no panic").push(client);
-                }
-            });
-        }
-    });
-    clients.into_inner().expect("no panic")
-}
-
-/// Lets each client pulse every `period` for `duration`, all of them evenly spread, while `meanwhile` runs again
-/// and again.
+/// Lets `count` clients join one after the other, each pulsing every `period` from then on, until all of them have
+/// pulsed together for `duration`, and for longer if `meanwhile` says that it is not done. It runs again and again
+/// during that time.
+///
+/// # Panics
+/// If `meanwhile` is not done after four times `duration`.
 pub fn pulse(
-    clients: &[Client<'_>],
+    target: &Target,
+    count: usize,
     period: Duration,
     duration: Duration,
-    mut meanwhile: impl FnMut(),
+    mut meanwhile: impl FnMut(&[Member]) -> bool,
 ) -> Tally {
-    let start = Instant::now();
-    thread::scope(|scope| {
-        let share = clients.len().div_ceil(THREADS);
-        let loads: Vec<_> = clients
-            .chunks(share)
-            .map(|clients| scope.spawn(move || pulse_in_turn(clients, period, start + duration)))
+    raise_descriptor_limit(count as u64 + SPARE_DESCRIPTORS);
+    let members = Mutex::new(Vec::with_capacity(count));
+    let end = AtomicBool::new(false);
+    scope(|scope| {
+        let loads: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                let share = (thread..count).step_by(THREADS).len();
+                let (members, end) = (&members, &end);
+                scope.spawn(move || Load::new(target, share, period, members, end).run())
+            })
             .collect();
-        while start.elapsed() < duration {
-            meanwhile();
+        let mut tally = Tally::default();
+        while members.lock().expect("no panic").len() < count {
+            if let Some(failed) = loads.iter().position(std::thread::ScopedJoinHandle::is_finished) {
+                panic!("thread {failed} ended before all clients had joined");
+            }
+            sleep(Duration::from_millis(10));
         }
-        let mut sum = Tally::default();
+        let members = members.lock().expect("no panic").clone();
+        let start = Instant::now();
+        let mut done = false;
+        while !done || start.elapsed() < duration {
+            if start.elapsed() > 4 * duration {
+                end.store(true, Ordering::Relaxed);
+                panic!("the machine is too slow: not done after {:?}", start.elapsed());
+            }
+            done |= meanwhile(&members);
+        }
+        end.store(true, Ordering::Relaxed);
         for load in loads {
-            let tally = load.join().expect("no panic");
-            sum.on_time += tally.on_time;
-            sum.other += tally.other;
-            sum.unanswered += tally.unanswered;
-            sum.sent_late += tally.sent_late;
+            tally += load.join().expect("no panic");
         }
-        sum
+        tally
     })
 }
 
-fn pulse_in_turn(clients: &[Client<'_>], period: Duration, end: Instant) -> Tally {
-    let mut tally = Tally::default();
-    let late_after = clients[0].late_after();
-    let start = Instant::now();
-    let step = period / u32::try_from(clients.len()).expect("a moderate number");
-    let mut last: Vec<Option<Instant>> = vec![None; clients.len()];
-    for round in 0.. {
-        for (n, client) in clients.iter().enumerate() {
-            let due = start + round * period + u32::try_from(n).expect("a moderate number") * step;
-            if due >= end {
-                collect_all(clients, &last, &mut tally);
-                return tally;
-            }
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            if let Some(sent) = last[n] {
-                tally.take(&client.socket);
-                if sent.elapsed() >= late_after {
-                    tally.sent_late += 1;
-                }
-            }
-            client.socket.send(client.registration.private_id.reveal()).expect("a pulse is sent");
-            last[n] = Some(Instant::now());
-        }
-    }
-    tally
+/// The clients of one thread.
+struct Load<'a> {
+    target: &'a Target,
+    /// How many clients are yet to join.
+    to_join: usize,
+    period: Duration,
+    /// All clients of all threads.
+    members: &'a Mutex<Vec<Member>>,
+    /// Whether to stop.
+    end: &'a AtomicBool,
+    /// When each client pulses next, in that order: they all have the same period.
+    due: VecDeque<(Instant, Client<'a>)>,
+    tally: Tally,
 }
 
-/// The answers to the last pulses.
-fn collect_all(clients: &[Client<'_>], last: &[Option<Instant>], tally: &mut Tally) {
-    thread::sleep(Duration::from_millis(200));
-    for (client, _) in clients.iter().zip(last).filter(|(_, sent)| sent.is_some()) {
-        tally.take(&client.socket);
+impl<'a> Load<'a> {
+    fn new(
+        target: &'a Target,
+        to_join: usize,
+        period: Duration,
+        members: &'a Mutex<Vec<Member>>,
+        end: &'a AtomicBool,
+    ) -> Self {
+        Self { target, to_join, period, members, end, due: VecDeque::new(), tally: Tally::default() }
+    }
+
+    fn run(mut self) -> Tally {
+        loop {
+            let now = Instant::now();
+            match self.due.front() {
+                Some(&(due, _)) if due <= now => self.pulse_next(),
+                _ if self.to_join > 0 => self.join(),
+                Some(&(due, _)) => sleep(due - now),
+                None => return self.tally,
+            }
+            if self.end.load(Ordering::Relaxed) {
+                sleep(LAST_ANSWERS);
+                for (_, client) in &self.due {
+                    self.tally.take_answer(client);
+                }
+                return self.tally;
+            }
+        }
+    }
+
+    fn join(&mut self) {
+        let client = self.target.register();
+        let member = Member { id: client.id(), address: client.socket.local_addr().expect("a bound socket") };
+        client.socket.set_nonblocking(true).expect("a socket");
+        send_pulse(&client);
+        self.due.push_back((Instant::now() + self.period, client));
+        self.members.lock().expect("no panic").push(member);
+        self.to_join -= 1;
+    }
+
+    fn pulse_next(&mut self) {
+        let Some((due, client)) = self.due.pop_front() else { return };
+        self.tally.take_answer(&client);
+        let last = due - self.period;
+        if last.elapsed() >= client.late_after() {
+            self.tally.sent_late += 1;
+        }
+        send_pulse(&client);
+        self.due.push_back((due + self.period, client));
     }
 }
 
 impl Tally {
-    /// Takes the one answer that should have come meanwhile.
-    fn take(&mut self, socket: &UdpSocket) {
+    /// Takes the one answer that should have come since the last pulse.
+    fn take_answer(&mut self, client: &Client<'_>) {
         let mut reply = [0; 8];
-        socket.set_nonblocking(true).expect("a socket");
-        match socket.recv(&mut reply) {
+        match client.socket.recv(&mut reply) {
             Ok(2) if reply[..2] == [0x03, 0xFC] => self.on_time += 1,
             Ok(_) => self.other += 1,
             Err(_) => self.unanswered += 1,
         }
-        socket.set_nonblocking(false).expect("a socket");
     }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.on_time += other.on_time;
+        self.other += other.other;
+        self.unanswered += other.unanswered;
+        self.sent_late += other.sent_late;
+    }
+}
+
+fn send_pulse(client: &Client<'_>) {
+    client.socket.send(client.registration.private_id.reveal()).expect("a pulse is sent");
 }
 
 fn raise_descriptor_limit(needed: u64) {

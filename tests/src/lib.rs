@@ -11,6 +11,7 @@
 
 pub mod conformance;
 pub mod fleet;
+pub mod fuzzing;
 pub mod local;
 pub mod process;
 pub mod size;
