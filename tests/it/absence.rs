@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::target::{Client, receive_code};
 use rendezvous_tests::timing::{MARGIN, Since, attempt};
+use socket2::SockRef;
 
 const TIMING: [&str; 3] = ["--pulse-interval=800ms", "--pulse-grace=200ms", "--error-time=1500ms"];
 
@@ -87,4 +88,23 @@ fn a_short_stop_changes_nothing() {
             assert_eq!(client.pulse(), 1050, "half a second is no absence");
         });
     });
+}
+
+/// With the system's default buffer, a server that a busy machine did not run for 40 ms lost pulses of 10,000
+/// clients, and those that lost one were late with the next.
+#[test]
+fn regression_pulses_that_wait_for_a_busy_server_are_not_lost() {
+    // More than the default buffer holds, and no more than any system's largest one does.
+    const WAITING: usize = 500;
+    let process = Process::start(&[]);
+    let client = process.target().register();
+    SockRef::from(&client.socket).set_recv_buffer_size(4 << 20).unwrap();
+    process.signal(Signal::SIGSTOP);
+    for _ in 0..WAITING {
+        client.socket.send(client.registration.private_id.reveal()).unwrap();
+    }
+    process.signal(Signal::SIGCONT);
+    for n in 0..WAITING {
+        assert_eq!(receive_code(&client.socket), 1020, "after {n} answers");
+    }
 }
