@@ -5,10 +5,7 @@ use rendezvous_protocol::{Clock, Instant, UnixTime};
 
 /// The decision clock. It counts the time that the machine was suspended too, so that a server which slept notices
 /// it, and nobody can set it.
-#[cfg(target_os = "linux")]
 const DECISION: ClockId = ClockId::CLOCK_BOOTTIME;
-#[cfg(not(target_os = "linux"))]
-const DECISION: ClockId = ClockId::CLOCK_MONOTONIC;
 
 /// Reads both clocks.
 pub(crate) fn read() -> Clock {

@@ -4,12 +4,16 @@
 //! UDP ── udp (a thread per socket) ──┐
 //!                                    ├──▶ node ── shards of protocol::Server
 //! HTTP ── http (tokio, hyper, axum) ─┤     │
-//!                                    │     └── clock, watch (did the process run?), entropy
+//!                                    │     └── clock, absence (did the process run?), entropy
 //! timer ── housekeeping (a thread) ──┘
 //! ```
 //!
 //! Everything that decides is in the protocol crate. This crate owns the sockets, the clocks and the entropy.
 
+#[cfg(not(target_os = "linux"))]
+compile_error!("the native host needs Linux: its boot-time clock, eventfd and IP_PKTINFO");
+
+mod absence;
 mod clock;
 mod housekeeping;
 mod http;
@@ -19,7 +23,6 @@ mod node;
 mod run;
 pub mod settings;
 mod udp;
-mod watch;
 
 pub use listeners::{BindError, Listeners};
 pub use node::{Node, Stats};

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::Settings;
+use crate::{Settings, udp};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -99,7 +99,11 @@ fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> i
         socket.set_only_v6(only_v6)?;
     }
     if kind == Type::DGRAM {
-        socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
+        enlarge_receive_buffer(&socket)?;
+        if address.ip().is_unspecified() {
+            // Before it is bound: the very first datagram must have it.
+            udp::ask_for_local_addresses(&socket, address)?;
+        }
     }
     if kind == Type::STREAM {
         // A restart must not wait for the last run's connections to time out.
@@ -111,4 +115,18 @@ fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> i
         socket.listen(BACKLOG)?;
     }
     Ok(socket)
+}
+
+fn enlarge_receive_buffer(socket: &Socket) -> io::Result<()> {
+    socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
+    // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
+    let given = socket.recv_buffer_size()? / 2;
+    if given < UDP_RECEIVE_BUFFER {
+        tracing::warn!(
+            given_bytes = given,
+            wanted_bytes = UDP_RECEIVE_BUFFER,
+            "a small receive buffer loses pulses while the machine is busy: raise net.core.rmem_max"
+        );
+    }
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! The command `rendezvous`: settings from the command line, then serve until told to stop.
 
+use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
 
 use rendezvous_native::settings::{self, Settings};
 use rendezvous_native::{Listeners, logging, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 /// The command line, the environment or the configuration file is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -15,7 +18,7 @@ fn main() -> ExitCode {
     let settings = match settings::from_process() {
         Ok(settings) => settings,
         Err(settings::Exit::Help(text)) => {
-            print_help(&text);
+            let _ = write!(io::stdout(), "{text}");
             return ExitCode::SUCCESS;
         }
         Err(settings::Exit::Invalid(error)) => return fail(&error, EXIT_USAGE),
@@ -32,29 +35,42 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Installed before the first line is printed: whoever waits for that line may signal at once.
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        run(listeners, settings, async { stop_signal(&mut terminate, &mut interrupt).await }).await?;
-        Ok(())
+        let mut signals = StopSignals::install()?;
+        let stop = Notify::new();
+        let mut serving = pin!(run(listeners, settings, stop.notified()));
+        tokio::select! {
+            result = &mut serving => return Ok(result?),
+            signal = signals.next() => tracing::info!("{signal}: stopping; another signal stops at once"),
+        }
+        stop.notify_one();
+        tokio::select! {
+            result = &mut serving => Ok(result?),
+            signal = signals.next() => Err(format!("{signal} while stopping: requests may be cut off").into()),
+        }
     })
 }
 
-async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
-    tracing::info!("{name}: stopping");
+/// The signals that ask the server to stop.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
 }
 
-/// One line, whatever the log format: it is for whoever typed the command.
-#[expect(clippy::print_stderr, reason = "the program's own output")]
+impl StopSignals {
+    fn install() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// One line, whatever the log format: it is for whoever typed the command. If nobody reads it, so be it.
 fn fail(error: &dyn std::fmt::Display, code: u8) -> ExitCode {
-    eprintln!("rendezvous: {error}");
+    let _ = writeln!(io::stderr(), "rendezvous: {error}");
     ExitCode::from(code)
-}
-
-#[expect(clippy::print_stdout, reason = "the program's own output")]
-fn print_help(text: &str) {
-    print!("{text}");
 }

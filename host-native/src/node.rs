@@ -1,19 +1,21 @@
 //! The node: the protocol's servers, sharded by client id, and what each call to them needs.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
+use std::thread;
 
 use getrandom::SysRng;
-use rendezvous_protocol::http::{LogoutBody, PeerAddressBody, PeerStatusBody, RegisterBody, VerifyBody};
+use rendezvous_protocol::http::RegisterBody;
 use rendezvous_protocol::lifecycle::{Observation, Registration, Unknown};
 use rendezvous_protocol::{
-    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Server,
-    Timing,
+    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Response,
+    Server, Timing,
 };
 
+use crate::absence::AbsenceWatch;
 use crate::logging::short;
-use crate::watch::Watch;
 use crate::{Settings, clock};
 
 /// How many servers the clients are spread over, so that threads seldom wait for each other. A power of two.
@@ -29,7 +31,8 @@ const DRAWS: usize = 4;
 #[derive(Debug)]
 pub struct Node {
     shards: Box<[Mutex<Server>]>,
-    watch: Watch,
+    read_clock: fn() -> Clock,
+    absence: AbsenceWatch,
     timing: Timing,
     reply_width: ReplyWidth,
     udp_port: u16,
@@ -39,16 +42,12 @@ pub struct Node {
 /// What a node counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// What its servers count.
+    /// What its servers count, and the datagrams that never got that far.
     pub counters: Counters,
     /// Records, those of clients included that are gone and not yet removed.
     pub records: usize,
     /// Entries in the expiry indexes: one for each record.
     pub deadlines: usize,
-    /// Datagrams dropped because they were not 32 bytes long.
-    pub dropped_wrong_length: u64,
-    /// Datagrams dropped because they came from port 0.
-    pub dropped_port_zero: u64,
     /// Answers that the system refused to send.
     pub send_errors: u64,
 }
@@ -61,27 +60,31 @@ struct UdpCounters {
 }
 
 impl Node {
-    /// A node without clients, which tells them to pulse to `udp_port`.
-    pub fn new(settings: &Settings, udp_port: u16) -> Self {
+    /// A node without clients. It tells them to pulse to `bound_udp_port`, unless the settings have a port to
+    /// advertise instead.
+    pub fn new(settings: &Settings, bound_udp_port: u16) -> Self {
+        Self::with_clock(settings, bound_udp_port, clock::read)
+    }
+
+    fn with_clock(settings: &Settings, bound_udp_port: u16, read_clock: fn() -> Clock) -> Self {
         let timing = settings.timing;
         Self {
+            read_clock,
             shards: (0..SHARDS).map(|_| Mutex::new(Server::new(timing))).collect(),
-            watch: Watch::new(&timing, clock::read().now),
+            absence: AbsenceWatch::new(&timing, read_clock().now),
             timing,
             reply_width: settings.reply_width,
-            udp_port: settings.advertise_udp_port.unwrap_or(udp_port),
+            udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
         }
     }
 
     /// What happened so far, summed over all shards.
     pub fn stats(&self) -> Stats {
-        let mut stats = Stats {
-            dropped_wrong_length: self.udp.wrong_length.load(Ordering::Relaxed),
-            dropped_port_zero: self.udp.port_zero.load(Ordering::Relaxed),
-            send_errors: self.udp.send_errors.load(Ordering::Relaxed),
-            ..Stats::default()
-        };
+        let udp = &self.udp;
+        let mut stats = Stats { send_errors: udp.send_errors.load(Ordering::Relaxed), ..Stats::default() };
+        stats.counters.dropped_wrong_length = udp.wrong_length.load(Ordering::Relaxed);
+        stats.counters.dropped_port_zero = udp.port_zero.load(Ordering::Relaxed);
         for shard in &self.shards {
             let server = lock(shard);
             stats.counters += *server.counters();
@@ -117,8 +120,15 @@ impl Node {
 
     /// `POST /register`
     pub(crate) fn register(&self) -> Result<RegisterBody, Rejection> {
+        self.register_with(|| PrivateKey::try_generate(&mut SysRng))
+    }
+
+    fn register_with<E: Display>(
+        &self,
+        mut draw: impl FnMut() -> Result<PrivateKey, E>,
+    ) -> Result<RegisterBody, Rejection> {
         for _ in 0..DRAWS {
-            let key = PrivateKey::try_generate(&mut SysRng).map_err(|error| {
+            let key = draw().map_err(|error| {
                 tracing::error!(%error, "no entropy from the operating system: cannot register clients");
                 Rejection::Unavailable
             })?;
@@ -139,19 +149,19 @@ impl Node {
     }
 
     /// `POST /verify`
-    pub(crate) fn verify(&self, caller: ClientId) -> Result<VerifyBody, Rejection> {
+    pub(crate) fn verify(&self, caller: ClientId) -> Result<Response, Rejection> {
         let at = self.clock();
         self.shard(caller).verify(at, caller).answer?;
         tracing::debug!(client = short(caller), "verified");
-        Ok(VerifyBody::new(caller, at.unix))
+        Ok(Response::Verified { client_id: caller, timestamp: at.unix })
     }
 
     /// `POST /logout`
-    pub(crate) fn logout(&self, caller: ClientId) -> Result<LogoutBody, Rejection> {
+    pub(crate) fn logout(&self, caller: ClientId) -> Result<Response, Rejection> {
         let at = self.clock();
         self.shard(caller).logout(at, caller).answer?;
         tracing::debug!(client = short(caller), "logged out");
-        Ok(LogoutBody::new(caller))
+        Ok(Response::LoggedOut { client_id: caller })
     }
 
     /// `GET /peer/{client_id}/udp`. `peer` is `None` if the path holds no id.
@@ -159,10 +169,9 @@ impl Node {
         &self,
         caller: ClientId,
         peer: Option<ClientId>,
-    ) -> Result<PeerAddressBody, Rejection> {
-        let (at, peer, Observation { address, last_online, .. }) = self.look_up(caller, peer)?;
-        let address = address.ok_or(Rejection::AddressUnknown)?;
-        Ok(PeerAddressBody::new(peer, address, last_online, at.unix))
+    ) -> Result<Response, Rejection> {
+        let (at, peer, observation) = self.look_up(caller, peer)?;
+        Response::peer_address(peer, observation, at.unix)
     }
 
     /// `GET /peer/{client_id}/udp/status`. `peer` is `None` if the path holds no id.
@@ -170,20 +179,25 @@ impl Node {
         &self,
         caller: ClientId,
         peer: Option<ClientId>,
-    ) -> Result<PeerStatusBody, Rejection> {
-        let (at, peer, Observation { status, last_online, .. }) = self.look_up(caller, peer)?;
-        Ok(PeerStatusBody::new(peer, status, last_online, at.unix))
+    ) -> Result<Response, Rejection> {
+        let (at, peer, observation) = self.look_up(caller, peer)?;
+        Ok(Response::peer_status(peer, observation, at.unix))
     }
 
-    /// Forgets clients that are gone, a few at a time, until none is left. This also keeps the watch from mistaking
-    /// a quiet server for a stopped one: call it several times a second.
+    /// Forgets clients that are gone, a few at a time, until none is left. This also keeps a quiet server from looking
+    /// like one that is not running: call it several times a second.
     pub(crate) fn tick(&self) {
-        let at = self.clock();
         for shard in &self.shards {
-            while lock(shard).tick(at, TICK_BUDGET, &mut |_change| {}) == Progress::More {
-                std::thread::yield_now();
+            // The clock each time: forgetting a million clients takes a while, and is no absence.
+            while self.tick_shard(shard) == Progress::More {
+                thread::yield_now();
             }
         }
+    }
+
+    fn tick_shard(&self, shard: &Mutex<Server>) -> Progress {
+        let at = self.clock();
+        lock(shard).tick(at, TICK_BUDGET, &mut |_change| {})
     }
 
     /// Credentials first, then the path, then the peer. The two clients may be in different shards, so this is two
@@ -202,16 +216,18 @@ impl Node {
 
     /// The time, once the servers know of any absence before it. Every call starts with this.
     fn clock(&self) -> Clock {
-        let at = clock::read();
-        self.watch.check(at.now, |absence| {
+        let at = (self.read_clock)();
+        let absence = self.absence.check(at.now, || {
             for shard in &self.shards {
                 lock(shard).resume(at);
             }
+        });
+        if let Some(absence) = absence {
             tracing::warn!(
                 absent_ms = absence.0,
                 "the process did not run for a while: every client gets as long as if it had just been heard"
             );
-        });
+        }
         at
     }
 
@@ -226,3 +242,6 @@ fn lock(shard: &Mutex<Server>) -> MutexGuard<'_, Server> {
     // A panic in a call aborts the process (see the release profile); a test that survives one has failed anyway.
     shard.lock().expect("no call to a server panics")
 }
+
+#[cfg(test)]
+mod tests;

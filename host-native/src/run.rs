@@ -1,33 +1,38 @@
 //! The server from its first line to its last.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rendezvous_protocol::Millis;
 
 use crate::housekeeping::Housekeeping;
+use crate::http::HttpServer;
 use crate::settings::{Settings, Store};
 use crate::udp::UdpThreads;
-use crate::{Listeners, Node, http};
+use crate::{Listeners, Node};
 
-/// Serves on `listeners` until `shutdown` completes, then finishes the requests under way, and returns.
+/// Serves on `listeners` until `shutdown` completes, then finishes the requests that were begun, and returns.
 ///
 /// Pulses are answered for as long as requests are.
 ///
 /// # Errors
-/// If a thread cannot be started, or a socket cannot be handed to the runtime.
+/// If a thread cannot be started, or a socket cannot be handed to the runtime. Nothing is served then.
 pub async fn run(
     listeners: Listeners,
     settings: &Settings,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let udp_port = listeners.udp_addresses()?.first().map_or(0, std::net::SocketAddr::port);
-    let node = Arc::new(Node::new(settings, udp_port));
-    announce(&listeners, settings)?;
-    serve(node, listeners, shutdown).await
+    let (udp, http) = (listeners.udp_addresses()?, listeners.http_addresses()?);
+    let node = Arc::new(Node::new(settings, udp.first().map_or(0, SocketAddr::port)));
+    let running = Running::start(node, listeners)?;
+    announce(&udp, &http, settings);
+    shutdown.await;
+    running.stop().await;
+    Ok(())
 }
 
-/// Like [`run`], with a node that the caller made and can look into.
+/// Like [`run`], with a node that the caller made and can look into, and without a word.
 ///
 /// # Errors
 /// As [`run`].
@@ -36,23 +41,46 @@ pub async fn serve(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let housekeeping = Housekeeping::start(Arc::clone(&node))?;
-    let udp = UdpThreads::start(&node, listeners.udp)?;
-    http::serve(Arc::clone(&node), listeners.http, shutdown).await?;
-    drop(udp);
-    drop(housekeeping);
-    let stats = node.stats();
-    tracing::info!(clients = stats.records, registered = stats.counters.registered, "stopped");
+    let running = Running::start(node, listeners)?;
+    shutdown.await;
+    running.stop().await;
     Ok(())
 }
 
+/// Everything that runs.
+struct Running {
+    node: Arc<Node>,
+    http: HttpServer,
+    udp: UdpThreads,
+    housekeeping: Housekeeping,
+}
+
+impl Running {
+    fn start(node: Arc<Node>, listeners: Listeners) -> io::Result<Self> {
+        Ok(Self {
+            housekeeping: Housekeeping::start(Arc::clone(&node))?,
+            udp: UdpThreads::start(&node, listeners.udp)?,
+            http: HttpServer::start(Arc::clone(&node), listeners.http)?,
+            node,
+        })
+    }
+
+    async fn stop(self) {
+        self.http.stop().await;
+        drop(self.udp);
+        drop(self.housekeeping);
+        let stats = self.node.stats();
+        tracing::info!(clients = stats.records, registered = stats.counters.registered, "stopped");
+    }
+}
+
 /// What an operator wants to know first: where, what with, and how strict.
-fn announce(listeners: &Listeners, settings: &Settings) -> io::Result<()> {
+fn announce(udp: &[SocketAddr], http: &[SocketAddr], settings: &Settings) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rendezvous server");
-    for address in listeners.udp_addresses()? {
+    for address in udp {
         tracing::info!(%address, "listening for pulses (udp)");
     }
-    for address in listeners.http_addresses()? {
+    for address in http {
         tracing::info!(%address, "listening for requests (http)");
     }
     match settings.store {
@@ -69,5 +97,4 @@ fn announce(listeners: &Listeners, settings: &Settings) -> io::Result<()> {
         human(settings.timing.late_after()),
         human(settings.timing.gone_after()),
     );
-    Ok(())
 }

@@ -16,10 +16,12 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use rendezvous_protocol::{PULSE_LEN, decode_pulse};
 
 use crate::Node;
+use crate::logging::Sampled;
 
 mod socket;
 
 use socket::PulseSocket;
+pub(crate) use socket::ask_for_local_addresses;
 
 /// How many datagrams are handled before the thread looks whether it is to stop.
 const BURST: usize = 64;
@@ -63,12 +65,13 @@ fn answer_pulses(node: &Node, socket: &PulseSocket, stop: &EventFd) {
     // One byte more than a pulse: enough to see that a datagram is too long.
     let mut payload = [0; PULSE_LEN + 1];
     let mut control = PulseSocket::control_buffer();
+    let failures = Sampled::default();
     loop {
         let mut waiting =
             [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
         match poll(&mut waiting, PollTimeout::NONE) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => pause("waiting for a datagram", error),
+            Err(error) => pause(&failures, error),
         }
         if waiting[1].any() == Some(true) {
             return;
@@ -94,7 +97,7 @@ fn answer_pulses(node: &Node, socket: &PulseSocket, stop: &EventFd) {
                 Err(Errno::EAGAIN) => break,
                 Err(Errno::EINTR) => {}
                 Err(error) => {
-                    pause("receiving a datagram", error);
+                    pause(&failures, error);
                     break;
                 }
             }
@@ -102,7 +105,7 @@ fn answer_pulses(node: &Node, socket: &PulseSocket, stop: &EventFd) {
     }
 }
 
-fn pause(doing: &str, error: Errno) {
-    tracing::debug!(%error, "{doing} failed");
+fn pause(failures: &Sampled, error: Errno) {
+    failures.log(|| tracing::warn!(%error, "datagrams cannot be received"));
     thread::sleep(ERROR_PAUSE);
 }

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(
             server.handle(0.0, 5000.0, &format!(r#"{{"request":{{"register":{{"id":"{ID}"}}}}}}"#)).unwrap(),
             format!(
-                r#"{{"output":{{"response":{{"registered":{{"client_id":"{ID}","timestamp":5000}}}}}},"changes":[{{"registered":{{"id":"{ID}","record":{{"address":null,"last_seen":0,"last_pulse":null}}}}}}]}}"#
+                r#"{{"output":{{"registered":{{"client_id":"{ID}","timestamp":5000}}}},"changes":[{{"registered":{{"id":"{ID}","record":{{"address":null,"last_seen":0,"last_pulse":null}}}}}}]}}"#
             )
         );
         assert_eq!(server.poll_timeout(), Some(210_000.0));

@@ -46,7 +46,6 @@ impl ClientId {
         message[..PrivateKey::LEN].copy_from_slice(key);
         message[PrivateKey::LEN..].copy_from_slice(CLIENT_ID_DOMAIN);
         let digest: [u8; 32] = Sha256::digest(message).into();
-        message.zeroize();
         let mut id = [0; Self::LEN];
         id.copy_from_slice(&digest[..Self::LEN]);
         Self(id)

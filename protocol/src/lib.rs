@@ -19,7 +19,8 @@
 //! 4. **Handle** it: [`Server::handle`], or the method of the same name as the request. A call does everything at
 //!    once; there is nothing to poll afterwards.
 //! 5. **Perform** the answer: send an [`Output::Transmit`] from the local address that the datagram reached, print a
-//!    [`Response`] with the bodies in [`http`]; hand each [`Change`] to whoever keeps records.
+//!    [`Response`] ([`Response::to_json`]) or a [`Rejection`] ([`http::Problem`]), tell a new client its key
+//!    ([`http::RegisterBody`]); hand each [`Change`] to whoever keeps records.
 //! 6. **Tick** when [`Server::poll_timeout`] is due, again while it says [`Progress::More`]. A tick frees memory;
 //!    being late with it changes no answer.
 //!

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::{Status, Unknown};
+use crate::lifecycle::{Observation, Status, Unknown};
 use crate::{ClientId, DropReason, Millis, Progress, PulseCode, UnixTime, datagram};
 
 /// Something that happened to a server.
@@ -25,7 +25,7 @@ pub enum Input {
     /// Time passed: forget clients that are gone, at most `budget` of them.
     Tick {
         /// How many records to look at.
-        budget: usize,
+        budget: u32,
     },
     /// The server is back after an absence.
     Resume,
@@ -101,29 +101,30 @@ pub enum Output {
     },
     /// The datagram gets no answer.
     Dropped(DropReason),
-    /// The request succeeded.
-    Response(Response),
-    /// The request failed.
-    Rejection(Rejection),
-    /// The drawn id belongs to a live client; draw another. (With 128 bits nobody will ever see this.)
-    Taken,
-    /// The tick got this far.
-    Ticked(Progress),
-    /// The resume is done.
-    Resumed,
-}
-
-/// The answer to a [`Request`] that succeeded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Response {
-    /// To [`Request::Register`].
+    /// The client is registered. The host tells it the key, which never came here
+    /// ([`crate::http::RegisterBody`]).
     Registered {
         /// The new client.
         client_id: ClientId,
         /// When.
         timestamp: UnixTime,
     },
+    /// The drawn id belongs to a live client; draw another. (With 128 bits nobody will ever see this.)
+    Taken,
+    /// Any other request succeeded.
+    Response(Response),
+    /// The request failed.
+    Rejection(Rejection),
+    /// The tick got this far.
+    Ticked(Progress),
+    /// The resume is done.
+    Resumed,
+}
+
+/// The answer to a [`Request`] that succeeded. [`Response::to_json`] prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Response {
     /// To [`Request::Verify`].
     Verified {
         /// Who asked.
@@ -159,6 +160,28 @@ pub enum Response {
         /// When this was so.
         timestamp: UnixTime,
     },
+}
+
+impl Response {
+    /// What a lookup of a peer's address found.
+    ///
+    /// # Errors
+    /// [`Rejection::AddressUnknown`] if none of the peer's pulses was accepted yet.
+    pub fn peer_address(
+        client_id: ClientId,
+        observation: Observation,
+        timestamp: UnixTime,
+    ) -> Result<Self, Rejection> {
+        let Observation { address, last_online, .. } = observation;
+        let address = address.ok_or(Rejection::AddressUnknown)?;
+        Ok(Self::PeerAddress { client_id, address, last_online, timestamp })
+    }
+
+    /// What a lookup of a peer's status found.
+    pub fn peer_status(client_id: ClientId, observation: Observation, timestamp: UnixTime) -> Self {
+        let Observation { status, last_online, .. } = observation;
+        Self::PeerStatus { client_id, status, last_online, timestamp }
+    }
 }
 
 /// Why a request failed.

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::{self, Cause, Context, Decision, Effect, Observation, Registration, Unknown};
-use crate::{ClientId, Clock, Instant, PulseCode, Record, Timing};
+use crate::{ClientId, Clock, Instant, PulseCode, Record, Timing, datagram};
 
 mod counters;
 mod facade;
@@ -73,6 +73,19 @@ pub enum Change {
         /// Why it was removed.
         cause: Removal,
     },
+}
+
+impl Change {
+    /// What the effect of a decision about `id` is worth telling.
+    pub fn of(id: ClientId, effect: Effect) -> Option<Self> {
+        match effect {
+            Effect::Keep | Effect::Put(_, Cause::Pulsed) => None,
+            Effect::Put(record, Cause::Registered) => Some(Self::Registered { id, record }),
+            Effect::Put(record, Cause::Moved) => Some(Self::Moved { id, record }),
+            Effect::Put(record, Cause::Verified) => Some(Self::Verified { id, record }),
+            Effect::Remove => Some(Self::Removed { id, cause: Removal::LoggedOut }),
+        }
+    }
 }
 
 /// Why a record was removed.
@@ -215,7 +228,7 @@ impl Server {
     /// Puts back a client that an earlier run knew, last at `address`. Call [`Server::resume`] after the last one
     /// and before anything else.
     pub fn restore(&mut self, id: ClientId, address: Option<SocketAddr>) {
-        let record = Record::restored(address);
+        let record = Record::restored(address.map(datagram::canonical));
         self.table.insert(id, record, lifecycle::deadline(&record, &self.timing, self.resumed_at));
         self.counters.restored += 1;
     }
@@ -259,13 +272,7 @@ impl Server {
             |record| lifecycle::deadline(record, &cx.timing, cx.resumed_at),
             |record| decide(record, &cx),
         );
-        let change = match effect {
-            Effect::Keep | Effect::Put(_, Cause::Pulsed) => None,
-            Effect::Put(record, Cause::Registered) => Some(Change::Registered { id, record }),
-            Effect::Put(record, Cause::Moved) => Some(Change::Moved { id, record }),
-            Effect::Put(record, Cause::Verified) => Some(Change::Verified { id, record }),
-            Effect::Remove => Some(Change::Removed { id, cause: Removal::LoggedOut }),
-        };
+        let change = Change::of(id, effect);
         Outcome { answer, change }
     }
 

@@ -16,8 +16,8 @@ pub const DEFAULT_PULSE_GRACE: Millis = Millis::from_secs(1);
 /// "Error Time: 3 minutes" (specification, UDP Heartbeating).
 pub const DEFAULT_ERROR_TIME: Millis = Millis::from_secs(180);
 
-/// The longest that any of the three may be: a year. It keeps all sums of instants far from overflow.
-pub const MAX_DURATION: Millis = Millis::from_secs(365 * 24 * 60 * 60);
+/// The longest that any of the three may be: a year, a leap day included. It keeps all sums of instants far from overflow.
+pub const MAX_DURATION: Millis = Millis::from_secs(366 * 24 * 60 * 60);
 
 /// How long a client may be silent: a valid triple of pulse interval, grace and error time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

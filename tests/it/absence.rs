@@ -94,8 +94,8 @@ fn a_short_stop_changes_nothing() {
 /// clients, and those that lost one were late with the next.
 #[test]
 fn regression_pulses_that_wait_for_a_busy_server_are_not_lost() {
-    // More than the default buffer holds, and no more than any system's largest one does.
-    const WAITING: usize = 500;
+    // A default buffer holds some 270, and the largest that a system allows holds at least 540.
+    const WAITING: usize = 350;
     let process = Process::start(&[]);
     let client = process.target().register();
     SockRef::from(&client.socket).set_recv_buffer_size(4 << 20).unwrap();

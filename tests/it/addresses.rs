@@ -4,7 +4,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use rendezvous_tests::local::LocalServer;
-use rendezvous_tests::target::Client;
+use rendezvous_tests::process::Process;
+use rendezvous_tests::size::has_ipv6;
+use rendezvous_tests::target::Target;
+use ureq::http::Method;
 
 #[test]
 fn a_reply_leaves_from_the_address_that_the_pulse_reached() {
@@ -19,6 +22,9 @@ fn a_reply_leaves_from_the_address_that_the_pulse_reached() {
 
 #[test]
 fn a_dual_stack_socket_takes_both_and_shows_ipv4_as_ipv4() {
+    if !has_ipv6() {
+        return;
+    }
     let server = LocalServer::with(&["--udp-listen=[::]:0"]);
     let client = server.target().register();
     let port = server.target().udp().port();
@@ -35,7 +41,10 @@ fn a_dual_stack_socket_takes_both_and_shows_ipv4_as_ipv4() {
 }
 
 #[test]
-fn an_ipv4_source_is_the_same_client_address_on_either_socket() {
+fn a_socket_of_each_family_can_have_the_same_port() {
+    if !has_ipv6() {
+        return;
+    }
     // One socket of each family on the same port: the IPv6 one then leaves IPv4 to the other.
     let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server =
@@ -50,20 +59,32 @@ fn an_ipv4_source_is_the_same_client_address_on_either_socket() {
 
 #[test]
 fn several_listeners_are_one_server() {
-    let server = LocalServer::with(&["--udp-listen=127.0.0.1:0", "--udp-listen=127.0.0.2:0,[::1]:0"]);
-    let client = server.target().register();
-    assert_eq!(client.pulse(), 1020);
-    assert_eq!(
-        client.registration.udp_port,
-        server.target().udp().port(),
-        "the first UDP port is advertised"
-    );
+    let process = Process::start(&[
+        "--udp-listen=127.0.0.1:0,127.0.0.2:0",
+        "--udp-listen=127.0.0.3:0",
+        "--http-listen=127.0.0.1:0",
+        "--http-listen=127.0.0.4:0",
+    ]);
+    let udp = process.addresses("(udp)");
+    let client = process.target().register();
+    assert_eq!(client.registration.udp_port, udp[0].port(), "the first UDP port is advertised");
+    assert_eq!(udp.len(), 3);
+    for address in &udp {
+        let socket = connected("127.0.0.1:0", &address.ip().to_string(), address.port());
+        assert_eq!(client.pulse_from(&socket), 1020, "{address}");
+    }
+    let http = process.addresses("(http)");
+    assert_eq!(http.len(), 2);
+    for address in http {
+        let target = Target::new(format!("http://{address}"), udp[0]);
+        target.call(Method::POST, "/verify", &[&client.bearer()]).assert_ok();
+    }
 }
 
 #[test]
 fn the_advertised_port_can_be_another_than_the_bound_one() {
     let server = LocalServer::with(&["--udp-listen=127.0.0.1:0", "--advertise-udp-port=6000"]);
-    let client: Client<'_> = server.target().register();
+    let client = server.target().register();
     assert_eq!(client.registration.udp_port, 6000);
 }
 

@@ -8,7 +8,7 @@ use rendezvous_tests::process::{Process, command, run_to_end};
 
 #[test]
 fn it_says_where_it_listens_what_it_keeps_and_how_strict_it_is() {
-    let process = Process::start(&["--udp-listen=127.0.0.1:0,[::1]:0"]);
+    let process = Process::start(&["--udp-listen=127.0.0.1:0,127.0.0.2:0"]);
     let udp = process.addresses("(udp)");
     assert_eq!(udp.len(), 2, "a line for each bound address");
     assert!(udp.iter().all(|address| address.port() != 0), "with the port that the system chose: {udp:?}");
@@ -27,11 +27,8 @@ fn it_says_where_it_listens_what_it_keeps_and_how_strict_it_is() {
 
 #[test]
 fn a_mistake_is_named_in_one_line_and_nothing_is_served() {
-    let file = |name: &str, text: &str| {
-        let path = temporary(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
+    let directory = Directory::new("mistakes");
+    let file = |name: &str, text: &str| directory.write(name, text).to_str().unwrap().to_owned();
     let misspelt = file("misspelt.toml", "# timing\nerror-time = \"1m\"\npuls-interval = \"1s\"\n");
     let broken = file("broken.toml", "error-time = \n");
     for (flags, names) in [
@@ -80,8 +77,9 @@ fn a_port_in_use_is_named_in_one_line_and_nothing_is_served() {
 
 #[test]
 fn a_flag_wins_over_the_environment_and_that_over_the_file() {
-    let path = temporary("precedence.toml");
-    std::fs::write(&path, "pulse-interval = \"10s\"\npulse-grace = \"2s\"\nerror-time = \"50s\"\n").unwrap();
+    let directory = Directory::new("precedence");
+    let path = directory
+        .write("settings.toml", "pulse-interval = \"10s\"\npulse-grace = \"2s\"\nerror-time = \"50s\"\n");
     let mut start = command();
     start.env("RENDEZVOUS_CONFIG", &path);
     start.env("RENDEZVOUS_PULSE_INTERVAL", "20s").env("RENDEZVOUS_PULSE_GRACE", "3s");
@@ -105,7 +103,7 @@ fn help_and_version_go_to_standard_output() {
     for (flag, says) in [("--help", "--pulse-interval"), ("--version", env!("CARGO_PKG_VERSION"))] {
         let mut command = command();
         command.arg(flag);
-        let output = run_to_end(command);
+        let output = run_to_end(command, |_| {});
         assert!(output.status.success());
         assert!(String::from_utf8(output.stdout).unwrap().contains(says));
         assert!(output.stderr.is_empty());
@@ -114,7 +112,7 @@ fn help_and_version_go_to_standard_output() {
 
 fn assert_fails(mut command: Command, flags: &[&str], code: i32, names: &str) {
     command.args(flags);
-    let output = run_to_end(command);
+    let output = run_to_end(command, |_| {});
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{flags:?}: {error}");
     assert!(error.starts_with("rendezvous: ") && error.contains(names), "{flags:?}: {error}");
@@ -122,9 +120,25 @@ fn assert_fails(mut command: Command, flags: &[&str], code: i32, names: &str) {
     assert!(output.stdout.is_empty());
 }
 
-/// A file of this test run alone.
-fn temporary(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("rendezvous-tests-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    directory.join(name)
+/// A directory of this test alone, removed with it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("rendezvous-tests-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use rendezvous_tests::local::LocalServer;
+use rendezvous_tests::size::left_out;
 use rendezvous_tests::target::receive_code;
+use rendezvous_tests::timing::alone;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 /// The longest payload of a UDP datagram over IPv4.
@@ -11,6 +13,7 @@ const LONGEST: usize = 65_507;
 
 #[test]
 fn of_all_lengths_only_32_is_answered() {
+    let _alone = alone();
     let server = LocalServer::with_default_timing();
     let client = server.target().register();
     let payload = vec![0x5A; LONGEST];
@@ -27,7 +30,10 @@ fn of_all_lengths_only_32_is_answered() {
     }
     assert_eq!(client.pulse(), 1020);
     let stats = server.node().stats();
-    assert_eq!(stats.dropped_wrong_length, LONGEST as u64, "every other length arrived, and was dropped");
+    assert_eq!(
+        stats.counters.dropped_wrong_length, LONGEST as u64,
+        "every other length arrived, and was dropped"
+    );
     assert_eq!((stats.counters.pulses_unknown, unknown), (1, 1));
 }
 
@@ -55,14 +61,12 @@ fn a_datagram_from_port_zero_is_dropped() {
             raw.send_to(&datagram, &to).unwrap();
             assert_eq!(client.pulse(), 1020, "the server lives");
             let stats = server.node().stats();
-            assert_eq!((stats.dropped_port_zero, stats.counters.pulses_on_time), (1, 1));
+            assert_eq!((stats.counters.dropped_port_zero, stats.counters.pulses_on_time), (1, 1));
         }
         // The protocol's own tests cover the rule; this one also needs the right to make such a datagram.
         Err(error) => {
             assert_ne!(std::env::var("RENDEZVOUS_TESTS_AS_ROOT").as_deref(), Ok("1"), "{error}");
-            let (mut out, note) =
-                (std::io::stderr(), "left out: a real datagram from port 0 needs CAP_NET_RAW");
-            std::io::Write::write_all(&mut out, format!("{note} ({error})\n").as_bytes()).unwrap();
+            left_out(&format!("a real datagram from port 0 needs CAP_NET_RAW ({error})"));
         }
     }
 }

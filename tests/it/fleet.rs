@@ -5,6 +5,7 @@ use std::time::Duration;
 use rendezvous_tests::fleet;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::size::Size;
+use rendezvous_tests::timing::alone;
 
 const PERIOD: Duration = Duration::from_millis(1500);
 
@@ -14,6 +15,7 @@ fn many_clients_that_pulse_stay_online_and_are_found() {
     let count = size.pick("clients that pulse at once", 1_000, 10_000, 10_000);
     let seconds = size.pick("seconds that they pulse for", 6, 30, 30);
 
+    let _alone = alone();
     let process = Process::start(&["--pulse-interval=2s", "--pulse-grace=200ms", "--error-time=10m"]);
     let observer = process.target().register();
     let (mut next, mut lookups, mut wrong) = (0, 0, vec![]);

@@ -8,5 +8,6 @@ mod command_line;
 mod corpus;
 mod datagrams;
 mod fleet;
+mod logs;
 mod shutdown;
 mod spec;

@@ -1,97 +1,167 @@
-//! Stopping under load: every request that was begun is answered.
+//! Stopping: every request that was begun is answered, and nothing holds the end up for long.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rendezvous_tests::process::Process;
+use rendezvous_tests::timing::alone;
+
+/// How long the end may take, from the signal on.
+const BAR: Duration = Duration::from_secs(5);
 
 /// Connections that send one request after the other for as long as the server keeps them.
 const CONNECTIONS: usize = 16;
 
+const REQUEST: &[u8] = b"POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+
 #[test]
 fn sigterm_under_load_cuts_off_no_request() {
+    let _alone = alone();
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
         let mut process = Process::start(&[]);
         let address = process.addresses("(http)")[0];
         let answered = AtomicU64::new(0);
-        thread::scope(|scope| {
+        let signalled = thread::scope(|scope| {
             let loads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| load(address, &answered))).collect();
-            while answered.load(Ordering::Relaxed) < 1000 {
+            while answered.load(Ordering::Relaxed) < 1000 && !loads.iter().any(|load| load.is_finished()) {
                 thread::sleep(Duration::from_millis(1));
             }
             process.signal(signal);
+            let signalled = Instant::now();
             for load in loads {
                 load.join().expect("every request that was sent was answered");
             }
+            signalled
         });
-        let (status, took) = process.wait();
-        assert_eq!(status.code(), Some(0), "{signal}");
-        assert!(took < Duration::from_secs(5), "{signal}: {took:?}");
+        assert_ends(&mut process, signalled, 0);
+        assert!(answered.into_inner() >= 1000);
     }
 }
 
 #[test]
 fn a_request_that_was_begun_is_answered_and_so_are_pulses_meanwhile() {
-    let process = Process::start(&[]);
+    let mut process = Process::start(&[]);
     let client = process.target().register();
-    let mut stream = TcpStream::connect(process.addresses("(http)")[0]).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    stream.write_all(b"POST /register HTTP/1.1\r\nHost: local").unwrap();
+    let mut first = Connection::open(&process);
+    first.send(&REQUEST[..30]);
+    // The same on a connection that has had an answer before: hyper alone would close that one.
+    let mut second = Connection::open(&process);
+    second.send(REQUEST);
+    assert!(!second.receive().is_last);
+    second.send(&REQUEST[..30]);
     thread::sleep(Duration::from_millis(50));
+
     process.signal(Signal::SIGTERM);
+    let signalled = Instant::now();
     // Well after the listener is closed, and well before the server gives up.
     thread::sleep(Duration::from_millis(1500));
     assert!(TcpStream::connect(process.addresses("(http)")[0]).is_err(), "it does not accept any more");
     assert_eq!(client.pulse(), 1020);
-    stream.write_all(b"host\r\nContent-Length: 0\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    assert!(answer.contains("connection: close"), "{answer}");
+    for mut connection in [first, second] {
+        connection.send(&REQUEST[30..]);
+        assert!(connection.receive().is_last, "and says that this was the last");
+    }
+    assert_ends(&mut process, signalled, 0);
 }
 
 #[test]
-fn an_idle_connection_does_not_hold_up_the_end() {
+fn idle_and_stalled_connections_do_not_hold_up_the_end() {
     let mut process = Process::start(&[]);
-    let _silent = TcpStream::connect(process.addresses("(http)")[0]).unwrap();
+    let _silent = Connection::open(&process);
+    let mut idle = Connection::open(&process);
+    idle.send(REQUEST);
+    idle.receive();
+    let mut stalled = Connection::open(&process);
+    stalled.send(&REQUEST[..30]);
     thread::sleep(Duration::from_millis(50));
     process.signal(Signal::SIGTERM);
-    let (status, took) = process.wait();
-    assert_eq!(status.code(), Some(0));
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_ends(&mut process, Instant::now(), 0);
+}
+
+#[test]
+fn a_server_without_connections_ends_at_once() {
+    let mut process = Process::start(&[]);
+    process.signal(Signal::SIGTERM);
+    let signalled = Instant::now();
+    assert_ends(&mut process, signalled, 0);
+    assert!(signalled.elapsed() < Duration::from_millis(1500), "{:?}", signalled.elapsed());
+}
+
+#[test]
+fn a_second_signal_does_not_wait() {
+    let mut process = Process::start(&[]);
+    let mut stalled = Connection::open(&process);
+    stalled.send(&REQUEST[..30]);
+    thread::sleep(Duration::from_millis(50));
+    process.signal(Signal::SIGTERM);
+    process.wait_for("SIGTERM");
+    process.signal(Signal::SIGINT);
+    let signalled = Instant::now();
+    assert_ends(&mut process, signalled, 1);
+    assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
+}
+
+fn assert_ends(process: &mut Process, signalled: Instant, code: i32) {
+    let status = process.wait();
+    let took = signalled.elapsed();
+    assert_eq!(status.code(), Some(code), "{:#?}", process.log());
+    assert!(took < BAR, "{took:?}");
 }
 
 /// Registers over one connection until the server says that it closes it.
-fn load(address: std::net::SocketAddr, answered: &AtomicU64) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+fn load(address: SocketAddr, answered: &AtomicU64) {
+    let mut connection = Connection::to(address);
     loop {
-        stream.write_all(b"POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n").unwrap();
-        let (mut length, mut last) = (0, false);
-        let mut line = String::new();
-        assert!(reader.read_line(&mut line).unwrap() > 0, "closed before the answer");
-        assert!(line.starts_with("HTTP/1.1 200 "), "{line}");
-        loop {
-            line.clear();
-            reader.read_line(&mut line).unwrap();
-            let header = line.trim_end().to_ascii_lowercase();
-            if header.is_empty() {
-                break;
-            }
-            if let Some(value) = header.strip_prefix("content-length: ") {
-                length = value.parse().unwrap();
-            }
-            last |= header == "connection: close";
-        }
-        reader.read_exact(&mut vec![0; length]).unwrap();
+        connection.send(REQUEST);
+        let answer = connection.receive();
         answered.fetch_add(1, Ordering::Relaxed);
-        if last {
+        if answer.is_last {
             return;
         }
+    }
+}
+
+/// An HTTP connection that can send half a request.
+struct Connection(BufReader<TcpStream>);
+
+struct Answer {
+    /// The server closes the connection after it.
+    is_last: bool,
+}
+
+impl Connection {
+    fn open(process: &Process) -> Self {
+        Self::to(process.addresses("(http)")[0])
+    }
+
+    fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        self.0.get_mut().write_all(bytes).unwrap();
+    }
+
+    /// Takes one answer, which must be a success.
+    fn receive(&mut self) -> Answer {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert!(
+                self.0.read_line(&mut head).unwrap() > 0,
+                "closed before the answer was complete: {head}"
+            );
+        }
+        let head = head.to_ascii_lowercase();
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let length = header("content-length").unwrap().parse().unwrap();
+        std::io::Read::read_exact(&mut self.0, &mut vec![0; length]).unwrap();
+        Answer { is_last: header("connection") == Some("close") }
     }
 }

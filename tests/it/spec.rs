@@ -43,10 +43,12 @@ conforms! {
         ids_are_taken_in_either_case_and_printed_lower,
         a_path_that_is_no_route_is_404,
         another_method_than_the_routes_own_is_405,
+        a_method_that_nobody_knows_is_405,
         a_get_does_not_register,
         a_path_without_an_id_is_400,
         a_peer_that_never_registered_is_404,
         a_peer_that_never_pulsed_has_no_address_yet,
+        what_is_not_http_is_400_and_the_connection_is_closed,
         no_answer_may_be_cached,
         a_body_is_ignored;
 
@@ -66,7 +68,7 @@ conforms! {
         a_new_client_is_online_and_was_never_heard_over_udp,
         a_client_that_pulses_stays_online,
         a_silent_client_is_online_until_interval_plus_grace_and_then_pending,
-        a_client_that_never_pulses_is_pending_too,
+        a_client_that_never_pulses_is_pending_too_without_an_address,
         a_pulse_before_interval_plus_grace_is_on_time,
         a_late_pulse_is_answered_1050_and_changes_nothing,
         a_late_client_that_verifies_is_online_and_pulses_again,

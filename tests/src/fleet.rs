@@ -61,6 +61,8 @@ pub fn pulse(
     let members = Mutex::new(Vec::with_capacity(count));
     let end = AtomicBool::new(false);
     scope(|scope| {
+        // However this ends, the threads must: the scope waits for them.
+        let _end = OnDrop(&end);
         let loads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let share = (thread..count).step_by(THREADS).len();
@@ -79,10 +81,11 @@ pub fn pulse(
         let start = Instant::now();
         let mut done = false;
         while !done || start.elapsed() < duration {
-            if start.elapsed() > 4 * duration {
-                end.store(true, Ordering::Relaxed);
-                panic!("the machine is too slow: not done after {:?}", start.elapsed());
-            }
+            assert!(
+                start.elapsed() < 4 * duration,
+                "the machine is too slow: not done after {:?}",
+                start.elapsed()
+            );
             done |= meanwhile(&members);
         }
         end.store(true, Ordering::Relaxed);
@@ -91,6 +94,15 @@ pub fn pulse(
         }
         tally
     })
+}
+
+/// Sets a flag when it goes out of scope, also by a panic.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The clients of one thread.

@@ -102,12 +102,12 @@ impl Process {
         kill(pid, signal).expect("the process is there");
     }
 
-    /// Waits until it has ended, and says how and how long that took.
-    pub fn wait(&mut self) -> (ExitStatus, Duration) {
+    /// Waits until it has ended, and says how.
+    pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("a child") {
-                return (status, start.elapsed());
+                return status;
             }
             assert!(start.elapsed() < PATIENCE, "it does not end: {:#?}", self.log());
             thread::sleep(Duration::from_millis(5));
@@ -122,10 +122,12 @@ impl Drop for Process {
     }
 }
 
-/// Runs the program to its end, which must come soon: for flags with which it does not serve.
-pub fn run_to_end(mut command: Command) -> Output {
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+/// Runs the program to its end, which must come soon: by itself if its flags are such that it does not serve, or
+/// because `meanwhile`, which gets its process id, stops it.
+pub fn run_to_end(mut command: Command, meanwhile: impl FnOnce(u32)) -> Output {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    meanwhile(child.id());
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().expect("a child") {

@@ -1,6 +1,7 @@
-//! How much the large tests do: `RENDEZVOUS_TESTS=quick|standard|long`, set by `tests/run`.
+//! How much the large tests do: `RENDEZVOUS_TESTS=quick|standard|long`, set by `tests/run`; and what is left out.
 
 use std::io::{Write, stderr};
+use std::net::UdpSocket;
 
 /// The size of a test run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,29 @@ impl Size {
             Self::Long => long,
         };
         if picked != long {
-            // Past the capture of the test harness: a reduced size must be seen even if the test passes.
-            let _ = writeln!(stderr(), "reduced: {what}: {picked:?} instead of {long:?} (tests/run --long)");
+            tell(&format!("reduced: {what}: {picked:?} instead of {long:?} (tests/run --long)"));
         }
         picked
     }
+}
+
+/// Says that something cannot be tested here, and why.
+pub fn left_out(what: &str) {
+    tell(&format!("left out: {what}"));
+}
+
+/// Whether this machine has IPv6 at all. Says so if not.
+pub fn has_ipv6() -> bool {
+    match UdpSocket::bind("[::1]:0") {
+        Ok(_) => true,
+        Err(error) => {
+            left_out(&format!("IPv6, which this machine does not have ({error})"));
+            false
+        }
+    }
+}
+
+/// Past the capture of the test harness: what was not tested must be seen even if the test passes.
+fn tell(line: &str) {
+    let _ = writeln!(stderr(), "{line}");
 }

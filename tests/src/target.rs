@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use rendezvous_protocol::http::RegisterBody;
@@ -100,12 +100,8 @@ impl Target {
 
     /// A socket connected to the server: it takes nothing that comes from elsewhere.
     pub fn socket(&self) -> UdpSocket {
-        let local: SocketAddr = if self.udp.is_ipv4() {
-            ([127, 0, 0, 1], 0).into()
-        } else {
-            "[::1]:0".parse().expect("an address")
-        };
-        let socket = UdpSocket::bind(local).expect("a socket");
+        let local: IpAddr = if self.udp.is_ipv4() { [0; 4].into() } else { [0; 16].into() };
+        let socket = UdpSocket::bind((local, 0)).expect("a socket");
         socket.connect(self.udp).expect("a connected socket");
         socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         socket

@@ -4,6 +4,7 @@
 //! outcome says nothing about the server: the attempt is void, and the test is tried again.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any, resume_unwind};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,10 @@ const SLACK: Duration = Duration::from_millis(100);
 
 /// How often a test is tried before the machine is declared too busy.
 const ATTEMPTS: usize = 8;
+
+/// Timed tests share the machine with each other, but not with those that load it. A test that failed holding it
+/// leaves nothing in it that could be wrong.
+static MACHINE: RwLock<()> = RwLock::new(());
 
 /// The panic of an attempt that was too slow to mean anything.
 #[derive(Debug)]
@@ -50,11 +55,18 @@ pub fn quickly<T>(action: impl FnOnce() -> T) -> T {
     Since::doing(action).1
 }
 
+/// Waits until no timed test runs, and keeps them from running until the result is dropped: for tests that load the
+/// machine.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs a test until an attempt was quick enough to mean something.
 ///
 /// # Panics
 /// As the test does, and if no attempt was quick enough.
 pub fn attempt(name: &str, test: impl Fn()) {
+    let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     for attempt in 1..=ATTEMPTS {
         match catch_unwind(AssertUnwindSafe(&test)) {
             Ok(()) => return,

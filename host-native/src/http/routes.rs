@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use rendezvous_protocol::http::{self, Body, PROBLEM_CONTENT_TYPE, Problem, parse_bearer, to_json};
+use rendezvous_protocol::http::{self, PROBLEM_CONTENT_TYPE, Problem, parse_bearer, to_json};
 use rendezvous_protocol::{ClientId, Rejection};
 
 use crate::Node;
@@ -29,23 +29,23 @@ pub(super) fn router(node: Arc<Node>) -> Router {
 }
 
 async fn register(State(node): State<Arc<Node>>) -> Response {
-    answer(node.register())
+    answer(node.register().map(|body| to_json(&body)))
 }
 
 async fn verify(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
-    answer(node.verify(caller))
+    answer(node.verify(caller).map(|response| response.to_json()))
 }
 
 async fn logout(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
-    answer(node.logout(caller))
+    answer(node.logout(caller).map(|response| response.to_json()))
 }
 
 async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    answer(node.peer_address(caller, peer))
+    answer(node.peer_address(caller, peer).map(|response| response.to_json()))
 }
 
 async fn peer_status(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    answer(node.peer_status(caller, peer))
+    answer(node.peer_status(caller, peer).map(|response| response.to_json()))
 }
 
 /// The client whose key came with the request. Whether there is such a client is for the node to say.
@@ -72,9 +72,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
     }
 }
 
-fn answer<B: Body>(result: Result<B, Rejection>) -> Response {
+fn answer(result: Result<String, Rejection>) -> Response {
     match result {
-        Ok(body) => json(StatusCode::OK, http::CONTENT_TYPE, to_json(&body)),
+        Ok(body) => json(StatusCode::OK, http::CONTENT_TYPE, body),
         Err(rejection) => refuse(rejection),
     }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use rendezvous_protocol::{
     DEFAULT_ERROR_TIME, DEFAULT_PULSE_GRACE, DEFAULT_PULSE_INTERVAL, ReplyWidth, Timing,
 };
@@ -22,21 +22,30 @@ pub enum Exit {
     Invalid(InvalidSettings),
 }
 
-/// The settings of this process.
+/// The settings that the arguments of this process, its environment and the file named by `--config` add up to.
 ///
 /// # Errors
 /// [`Exit`]
 pub fn from_process() -> Result<Settings, Exit> {
-    from_args(std::env::args_os())
+    read(CommandLine::command(), std::env::args_os())
 }
 
-/// The settings that these arguments (the first is the program's name), the environment and the file named by
-/// `--config` add up to.
+/// The settings that these arguments (the first is the program's name) and the file named by `--config` add up to,
+/// whatever the environment.
 ///
 /// # Errors
 /// [`Exit`]
 pub fn from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, Exit> {
-    let command_line = CommandLine::try_parse_from(args).map_err(|error| {
+    read(CommandLine::command().mut_args(|arg| arg.env(None::<&str>)), args)
+}
+
+fn read(
+    command: clap::Command,
+    args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<Settings, Exit> {
+    let parsed =
+        command.try_get_matches_from(args).and_then(|matches| CommandLine::from_arg_matches(&matches));
+    let command_line = parsed.map_err(|error| {
         if error.use_stderr() {
             Exit::Invalid(InvalidSettings(one_line(&error)))
         } else {
@@ -176,8 +185,10 @@ fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
     let invalid = |what: String| InvalidSettings(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
     toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        invalid(format!("line {line}: {}", error.message().replace('\n', " ")))
+        let before = error.span().and_then(|span| text.as_bytes().get(..span.start));
+        let line = before.map(|before| before.iter().filter(|&&byte| byte == b'\n').count() + 1);
+        let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+        invalid(format!("{line}{}", error.message().replace('\n', " ")))
     })
 }
 

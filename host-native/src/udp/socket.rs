@@ -18,7 +18,7 @@ use nix::sys::socket::{
 #[derive(Debug)]
 pub(super) struct PulseSocket {
     socket: UdpSocket,
-    /// Bound to a wildcard: the local address differs from datagram to datagram.
+    /// Bound to a wildcard: the local address differs from datagram to datagram, and the kernel tells it.
     wildcard: bool,
 }
 
@@ -38,18 +38,20 @@ enum Local {
     V6(in6_pktinfo),
 }
 
+/// Asks the kernel for the local address of each datagram: for a socket that will be bound to a wildcard.
+pub(crate) fn ask_for_local_addresses(socket: &impl AsFd, address: SocketAddr) -> io::Result<()> {
+    match address.ip() {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
+    }
+    Ok(())
+}
+
 impl PulseSocket {
     pub(super) fn new(socket: UdpSocket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let wildcard = address.ip().is_unspecified();
-        if wildcard {
-            match address.ip() {
-                IpAddr::V4(_) => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
-                IpAddr::V6(_) => setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?,
-            }
-        }
-        Ok(Self { socket, wildcard })
+        Ok(Self { socket, wildcard: address.ip().is_unspecified() })
     }
 
     /// Room for what the kernel says about a datagram; to be used again and again.

@@ -6,11 +6,27 @@ use core::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::lifecycle::Status;
-use crate::{ClientId, Millis, PrivateKey, Timing, UnixTime};
+use crate::{ClientId, Millis, PrivateKey, Response, Timing, UnixTime};
 
 /// A body as JSON.
 pub fn to_json(body: &impl Body) -> String {
     serde_json::to_string(body).expect("every member of a body can be written as JSON")
+}
+
+impl Response {
+    /// The body that tells of this, as JSON.
+    pub fn to_json(self) -> String {
+        match self {
+            Self::Verified { client_id, timestamp } => to_json(&VerifyBody::new(client_id, timestamp)),
+            Self::LoggedOut { client_id } => to_json(&LogoutBody::new(client_id)),
+            Self::PeerAddress { client_id, address, last_online, timestamp } => {
+                to_json(&PeerAddressBody::new(client_id, address, last_online, timestamp))
+            }
+            Self::PeerStatus { client_id, status, last_online, timestamp } => {
+                to_json(&PeerStatusBody::new(client_id, status, last_online, timestamp))
+            }
+        }
+    }
 }
 
 /// One of the bodies of this module, or a [`super::Problem`].

@@ -22,6 +22,10 @@ macro_rules! counters {
 }
 
 counters! {
+    /// Datagrams dropped because they were not 32 bytes long.
+    dropped_wrong_length,
+    /// Datagrams dropped because they came from port 0.
+    dropped_port_zero,
     /// Clients that registered.
     registered,
     /// Registrations refused because a live client had the id.

@@ -2,14 +2,19 @@
 
 use crate::lifecycle::{Observation, Registration};
 use crate::{
-    Change, ClientId, Clock, DatagramContent, Input, Outcome, Output, Rejection, Request, Response, Server,
+    Change, ClientId, Clock, DatagramContent, DropReason, Input, Outcome, Output, Rejection, Request,
+    Response, Server,
 };
 
 impl Server {
     /// Handles one input. What it changed is reported to `changes` before the output is returned.
     pub fn handle(&mut self, at: Clock, input: Input, changes: &mut impl FnMut(Change)) -> Output {
         match input {
-            Input::Datagram { content: DatagramContent::Noise(reason), .. } => Output::Dropped(reason),
+            Input::Datagram { content: DatagramContent::Noise(reason), .. } => self.drop_datagram(reason),
+            Input::Datagram { source, content: DatagramContent::Pulse(_) } if source.port() == 0 => {
+                // The decoder makes no such input, but a trace may hold one.
+                self.drop_datagram(DropReason::SourcePortZero)
+            }
             Input::Datagram { source, content: DatagramContent::Pulse(id) } => {
                 let code = report(self.pulse(at, id, source), changes);
                 Output::Transmit { destination: source, code }
@@ -17,12 +22,20 @@ impl Server {
             Input::Request(request) => {
                 self.handle_request(at, request, changes).unwrap_or_else(Output::Rejection)
             }
-            Input::Tick { budget } => Output::Ticked(self.tick(at, budget, changes)),
+            Input::Tick { budget } => Output::Ticked(self.tick(at, budget as usize, changes)),
             Input::Resume => {
                 self.resume(at);
                 Output::Resumed
             }
         }
+    }
+
+    fn drop_datagram(&mut self, reason: DropReason) -> Output {
+        match reason {
+            DropReason::WrongLength => self.counters.dropped_wrong_length += 1,
+            DropReason::SourcePortZero => self.counters.dropped_port_zero += 1,
+        }
+        Output::Dropped(reason)
     }
 
     fn handle_request(
@@ -33,10 +46,12 @@ impl Server {
     ) -> Result<Output, Rejection> {
         let timestamp = at.unix;
         let response = match request {
-            Request::Register { id } => match report(self.register(at, id), changes) {
-                Registration::Registered => Response::Registered { client_id: id, timestamp },
-                Registration::Taken => return Ok(Output::Taken),
-            },
+            Request::Register { id } => {
+                return Ok(match report(self.register(at, id), changes) {
+                    Registration::Registered => Output::Registered { client_id: id, timestamp },
+                    Registration::Taken => Output::Taken,
+                });
+            }
             Request::Verify { caller } => {
                 report(self.verify(at, caller), changes)?;
                 Response::Verified { client_id: caller, timestamp }
@@ -46,19 +61,18 @@ impl Server {
                 Response::LoggedOut { client_id: caller }
             }
             Request::PeerAddress { caller, peer } => {
-                let (client_id, Observation { address, last_online, .. }) = self.look_up(at, caller, peer)?;
-                let address = address.ok_or(Rejection::AddressUnknown)?;
-                Response::PeerAddress { client_id, address, last_online, timestamp }
+                let (id, observation) = self.look_up(at, caller, peer)?;
+                Response::peer_address(id, observation, timestamp)?
             }
             Request::PeerStatus { caller, peer } => {
-                let (client_id, Observation { status, last_online, .. }) = self.look_up(at, caller, peer)?;
-                Response::PeerStatus { client_id, status, last_online, timestamp }
+                let (id, observation) = self.look_up(at, caller, peer)?;
+                Response::peer_status(id, observation, timestamp)
             }
         };
         Ok(Output::Response(response))
     }
 
-    /// Credentials first, then the path, then the peer (design of the HTTP errors: in this order).
+    /// Credentials first, then the path, then the peer: what is wrong first is what the caller is told.
     fn look_up(
         &mut self,
         at: Clock,

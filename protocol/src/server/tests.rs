@@ -46,7 +46,7 @@ impl World {
     }
 
     fn register(&mut self, now: u64, id: ClientId) {
-        let expected = response(Response::Registered { client_id: id, timestamp: unix(now) });
+        let expected = Output::Registered { client_id: id, timestamp: unix(now) };
         assert_eq!(self.request(now, Request::Register { id }), expected);
     }
 
@@ -85,10 +85,10 @@ impl World {
     }
 
     fn tick(&mut self, now: u64) -> Progress {
-        self.tick_with_budget(now, usize::MAX)
+        self.tick_with_budget(now, u32::MAX)
     }
 
-    fn tick_with_budget(&mut self, now: u64, budget: usize) -> Progress {
+    fn tick_with_budget(&mut self, now: u64, budget: u32) -> Progress {
         match self.handle(now, Input::Tick { budget }) {
             Output::Ticked(progress) => progress,
             other => panic!("a tick is answered with {other:?}"),

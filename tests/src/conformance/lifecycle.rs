@@ -43,11 +43,14 @@ checks! {
     }
 
     /// The same after a registration without a pulse.
-    fn a_client_that_never_pulses_is_pending_too(target) {
+    fn a_client_that_never_pulses_is_pending_too_without_an_address(target) {
         let (since, client) = Since::doing(|| target.register());
         let late = client.late_after();
         since.at(late - MARGIN, || assert_eq!(client.status_text(client.id()), "ONLINE"));
-        since.at(late + MARGIN, || assert_eq!(client.status_text(client.id()), "PENDING"));
+        since.at(late + MARGIN, || {
+            assert_eq!(client.status_text(client.id()), "PENDING");
+            client.address_of(client.id()).assert_problem(404, "address_unknown");
+        });
     }
 
     /// A pulse just within the grace is on time.
@@ -144,6 +147,8 @@ checks! {
             assert_eq!(client.pulse(), 1060);
             client.verify().assert_problem(401, "unknown_client");
             client.logout().assert_problem(401, "unknown_client");
+            client.status_of(peer.id()).assert_problem(401, "unknown_client");
+            client.address_of(peer.id()).assert_problem(401, "unknown_client");
             peer.status_of(client.id()).assert_problem(404, "unknown_peer");
             peer.address_of(client.id()).assert_problem(404, "unknown_peer");
             peer.verify().assert_ok();

@@ -131,6 +131,13 @@ checks! {
         }
     }
 
+    /// The same for a method that nobody has heard of.
+    fn a_method_that_nobody_knows_is_405(target) {
+        let answer = target.send_raw(b"BREW /register HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+        assert!(answer.contains("\"method_not_allowed\""), "{answer}");
+    }
+
     /// A registration changes state, so GET must not register (the original program let it).
     fn a_get_does_not_register(target) {
         target.call(Method::GET, "/register", &[]).assert_problem(405, "method_not_allowed");
@@ -140,7 +147,7 @@ checks! {
     fn a_path_without_an_id_is_400(target) {
         let client = target.register();
         let long = format!("{NOBODY}0");
-        for id in ["0", "me", &NOBODY[1..], &long, "00112233445566778899aabbccddeefg", "%00", "%ff%fe", "a%2fb", "%20"] {
+        for id in ["", "0", "me", &NOBODY[1..], &long, "00112233445566778899aabbccddeefg", "%00", "%ff%fe", "a%2fb", "%20"] {
             for path in [format!("/peer/{id}/udp"), format!("/peer/{id}/udp/status")] {
                 client.call(Method::GET, &path).assert_problem(400, "malformed_client_id");
             }
@@ -162,6 +169,21 @@ checks! {
         answer.assert_problem(404, "address_unknown");
         assert!(answer.header("retry-after").and_then(|secs| secs.parse::<u32>().ok()).is_some_and(|secs| secs > 0));
         client.status_of(peer.id()).assert_ok();
+    }
+
+    /// What is no HTTP at all has no JSON answer either: a bare 400, and the connection is closed.
+    fn what_is_not_http_is_400_and_the_connection_is_closed(target) {
+        for bytes in [
+            &b"hello\r\n\r\n"[..],
+            b"POST /verify HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \x01\r\n\r\n",
+            b"POST /register HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+            b"POST /register HTTP/9.9\r\nHost: x\r\n\r\n",
+            b"\0\0\0\0\r\n\r\n",
+        ] {
+            let answer = target.send_raw(bytes);
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{:?}: {answer}", String::from_utf8_lossy(bytes));
+        }
+        target.register();
     }
 
     /// Answers are true only at their moment, and one holds a key.

@@ -70,3 +70,44 @@ fn the_clocks_last_reading_is_no_special_case() {
     assert_eq!(world.pulse(u64::MAX, id(1), HOME), PulseCode::OnTime);
     assert!(world.server.poll_timeout().is_some_and(|deadline| !deadline.is_due(Instant::MAX)));
 }
+
+#[test]
+fn while_judged_on_time_a_pending_client_may_do_all_that_a_pending_one_may() {
+    let back = 3 * GONE_AFTER;
+    let resumed = || {
+        let mut world = World::new();
+        for id in [id(1), id(2)] {
+            world.register(0, id);
+            assert_eq!(world.pulse(0, id, HOME), PulseCode::OnTime);
+        }
+        assert_eq!(world.handle(back, Input::Resume), Output::Resumed);
+        world
+    };
+
+    let mut world = resumed();
+    assert_eq!(world.look_up(back, id(1), id(2)), Ok(addr(HOME)), "look others up");
+    assert_eq!(world.status(back, id(1), id(2)), Ok((Status::Pending, Some(Millis(back)))));
+
+    let mut world = resumed();
+    let verified = world.request(back, Request::Verify { caller: id(1) });
+    assert_eq!(verified, response(Response::Verified { client_id: id(1), timestamp: unix(back) }));
+    assert_eq!(world.status(back, id(1), id(1)), Ok((Status::Online, Some(Millis(back)))), "verify");
+
+    let mut world = resumed();
+    let logged_out = world.request(back, Request::Logout { caller: id(1) });
+    assert_eq!(logged_out, response(Response::LoggedOut { client_id: id(1) }), "log out");
+    assert_eq!(world.look_up(back, id(2), id(1)), Err(Rejection::UnknownPeer));
+
+    let mut world = resumed();
+    assert_eq!(world.request(back, Request::Register { id: id(1) }), Output::Taken, "and its id is taken");
+}
+
+#[test]
+fn a_restored_address_has_one_form_too() {
+    let mut world = World::new();
+    world.server.restore(id(1), Some(addr("[::ffff:192.0.2.7]:4000")));
+    world.server.resume(clock(0));
+    assert_eq!(world.look_up(0, id(1), id(1)), Ok(addr(HOME)));
+    assert_eq!(world.pulse(0, id(1), HOME), PulseCode::OnTime);
+    assert_eq!(world.changes, [], "it did not move");
+}

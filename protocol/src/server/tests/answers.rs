@@ -142,7 +142,8 @@ fn noise_is_dropped_and_touches_no_record() {
         let output = world.handle(0, Input::datagram(addr(source), payload));
         assert_eq!(output, Output::Dropped(reason));
     }
-    assert_eq!(*world.server.counters(), Counters::default());
+    let expected = Counters { dropped_wrong_length: 2, dropped_port_zero: 1, ..Counters::default() };
+    assert_eq!(*world.server.counters(), expected, "counted, and no more");
 }
 
 #[test]
@@ -184,4 +185,74 @@ fn inputs_and_outputs_survive_json_and_hold_no_key() {
         assert_eq!(replayed.handle(now, serde_json::from_str(&json).unwrap()), output);
     }
     assert_eq!(world.changes, replayed.changes);
+}
+
+#[test]
+fn regression_a_hand_made_pulse_from_port_zero_is_dropped_too() {
+    // The decoder makes no such input, but traces and fuzzers do: nothing may be sent to port 0 or kept of it.
+    let mut world = World::new();
+    world.register(0, id(1));
+    world.changes.clear();
+    let output = world.handle(0, pulse_input(id(1), "192.0.2.7:0"));
+    assert_eq!(output, Output::Dropped(DropReason::SourcePortZero));
+    assert_eq!(world.changes, []);
+    assert_eq!(world.look_up(0, id(1), id(1)), Err(Rejection::AddressUnknown));
+}
+
+#[test]
+fn a_client_that_never_pulsed_is_pending_without_an_address() {
+    let mut world = World::new();
+    world.register(0, id(1));
+    world.register(LATE_AFTER, id(2));
+    assert_eq!(world.status(LATE_AFTER, id(2), id(1)), Ok((Status::Pending, None)));
+    assert_eq!(world.look_up(LATE_AFTER, id(2), id(1)), Err(Rejection::AddressUnknown));
+}
+
+#[test]
+fn a_client_that_logged_out_may_not_look_up() {
+    let mut world = World::new();
+    let (a, b) = (id(1), id(2));
+    world.register(0, a);
+    world.register(0, b);
+    assert_eq!(
+        world.request(1, Request::Logout { caller: a }),
+        response(Response::LoggedOut { client_id: a })
+    );
+    assert_eq!(world.look_up(1, a, b), Err(Rejection::UnknownClient));
+    assert_eq!(world.status(1, a, b), Err(Rejection::UnknownClient));
+    assert_eq!(world.request(1, Request::Verify { caller: a }), Output::Rejection(Rejection::UnknownClient));
+}
+
+#[test]
+fn a_response_prints_as_its_body() {
+    let mut world = World::new();
+    let a = id(0xCD);
+    let id_hex = "cd".repeat(16);
+    world.register(0, a);
+    assert_eq!(world.pulse(300, a, HOME), PulseCode::OnTime);
+    let mut print = |request| match world.request(2_200, request) {
+        Output::Response(response) => response.to_json(),
+        other => panic!("{other:?}"),
+    };
+    let peer = Some(a);
+    assert_eq!(
+        print(Request::PeerAddress { caller: a, peer }),
+        alloc::format!(
+            r#"{{"client_id":"{id_hex}","host":"192.0.2.7","port":4000,"timestamp":1002,"ok":true,"last_online":1}}"#
+        )
+    );
+    assert_eq!(
+        print(Request::PeerStatus { caller: a, peer }),
+        alloc::format!(
+            r#"{{"client_id":"{id_hex}","status":"PENDING","last_online":1,"timestamp":1002,"ok":true}}"#
+        )
+    );
+    assert_eq!(
+        print(Request::Verify { caller: a }),
+        alloc::format!(r#"{{"client_id":"{id_hex}","timestamp":1002,"ok":true}}"#)
+    );
+    assert_eq!(
+        print(Request::Logout { caller: a }),
+        alloc::format!(r#"{{"client_id":"{id_hex}","ok":true}}"#)
+    );
 }

@@ -13,7 +13,7 @@ use rendezvous_protocol::{Instant, Millis, Timing};
 const ORDINARY: Millis = Millis(1000);
 
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct AbsenceWatch {
     /// A gap longer than this is an absence.
     threshold: Millis,
     /// When any thread was last seen running.
@@ -21,7 +21,7 @@ pub(crate) struct Watch {
     telling: Mutex<()>,
 }
 
-impl Watch {
+impl AbsenceWatch {
     /// A watch over a process that runs at `now`.
     pub(crate) fn new(timing: &Timing, now: Instant) -> Self {
         Self {
@@ -31,17 +31,26 @@ impl Watch {
         }
     }
 
-    /// The process runs at `now`. If it was absent until then, calls `tell` with how long it was, and does not
-    /// return before that is done, by whichever thread.
-    pub(crate) fn check(&self, now: Instant, tell: impl FnOnce(Millis)) {
+    /// The process runs at `now`. If it was absent until then, calls `tell`, and does not return before that is done,
+    /// by whichever thread. The one that called `tell` gets to know how long the absence was.
+    pub(crate) fn check(&self, now: Instant, tell: impl FnOnce()) -> Option<Millis> {
         if self.gap(now) > self.threshold {
             let _telling = self.telling.lock().expect("telling the servers does not panic");
             let gap = self.gap(now);
             if gap > self.threshold {
-                tell(gap);
-                self.last_run.fetch_max(now.as_millis(), Ordering::Release);
+                tell();
+                self.ran(now);
+                return Some(gap);
             }
         } else {
+            self.ran(now);
+        }
+        None
+    }
+
+    fn ran(&self, now: Instant) {
+        // Within a millisecond only the first call writes, so that threads do not fight over the cache line.
+        if self.last_run.load(Ordering::Relaxed) < now.as_millis() {
             self.last_run.fetch_max(now.as_millis(), Ordering::Release);
         }
     }
@@ -55,17 +64,20 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn watch(grace: u64) -> Watch {
+    fn watch(grace: u64) -> AbsenceWatch {
         let timing = Timing::new(Millis(10_000), Millis(grace), Millis(60_000)).unwrap();
-        Watch::new(&timing, Instant::ZERO)
+        AbsenceWatch::new(&timing, Instant::ZERO)
     }
 
     /// Checks at each of these times; the gaps that were told.
-    fn told(watch: &Watch, times: &[u64]) -> Vec<u64> {
-        let mut gaps = vec![];
-        for &now in times {
-            watch.check(Instant::from_millis(now), |gap| gaps.push(gap.0));
-        }
+    fn told(watch: &AbsenceWatch, times: &[u64]) -> Vec<u64> {
+        let mut calls = 0;
+        let gaps: Vec<_> = times
+            .iter()
+            .filter_map(|&now| watch.check(Instant::from_millis(now), || calls += 1))
+            .map(|gap| gap.0)
+            .collect();
+        assert_eq!(calls, gaps.len());
         gaps
     }
 
@@ -101,7 +113,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    watch.check(Instant::from_millis(60_000), |_| {
+                    watch.check(Instant::from_millis(60_000), || {
                         std::thread::sleep(std::time::Duration::from_millis(50));
                         done.store(true, Ordering::SeqCst);
                     });

@@ -1,0 +1,113 @@
+//! The node under a clock that the tests turn.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::iter::repeat_n;
+
+use rendezvous_protocol::{Instant, Timing, UnixTime};
+
+use super::*;
+use crate::settings::from_args;
+
+thread_local! {
+    static NOW: Cell<u64> = const { Cell::new(1_000_000) };
+    static READS: Cell<usize> = const { Cell::new(0) };
+}
+
+#[test]
+fn a_key_whose_id_is_taken_is_drawn_again() {
+    let node = node();
+    let first = node.register_with(draws([1])).unwrap();
+    let second = node.register_with(draws([1, 1, 2])).unwrap();
+    assert_ne!(first.client_id, second.client_id);
+    assert_eq!(second.client_id, ClientId::of(&PrivateKey::from_bytes([2; 32])));
+    assert_eq!((node.stats().records, node.stats().counters.taken), (2, 2));
+}
+
+#[test]
+fn a_generator_that_repeats_itself_or_fails_makes_the_server_unavailable() {
+    let node = node();
+    node.register_with(draws([1])).unwrap();
+    assert_eq!(node.register_with(draws(repeat_n(1, DRAWS))).unwrap_err(), Rejection::Unavailable);
+    assert_eq!(node.register_with(|| Err("no entropy")).unwrap_err(), Rejection::Unavailable);
+    assert_eq!(node.stats().records, 1);
+}
+
+#[test]
+fn clients_spread_over_the_shards() {
+    let node = node();
+    for _ in 0..SHARDS * 20 {
+        node.register().unwrap();
+    }
+    let fullest = node.shards.iter().map(|shard| lock(shard).records()).max().unwrap();
+    assert!((20..100).contains(&fullest), "{fullest} in the fullest of {SHARDS} shards");
+}
+
+#[test]
+fn an_absence_is_known_to_every_shard_before_anything_is_handled() {
+    let node = node();
+    let clients: Vec<_> = (0..SHARDS * 4).map(|_| node.register().unwrap().client_id).collect();
+    pass(2 * gone_after());
+    for &client in &clients {
+        assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime);
+    }
+    node.tick();
+    assert_eq!(node.stats().records, clients.len());
+}
+
+#[test]
+fn a_node_that_runs_has_no_absence() {
+    let node = node();
+    let client = node.register().unwrap().client_id;
+    for _ in 0..gone_after() / 100 - 1 {
+        pass(100);
+        node.tick();
+    }
+    assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::Reverify);
+    pass(100);
+    assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::NotFound);
+    node.tick();
+    assert_eq!(node.stats().records, 0);
+}
+
+/// A tick that read the clock once would, while it forgets a million clients, look like a process that does not run,
+/// and give everybody else more time.
+#[test]
+fn regression_a_long_tick_shows_that_it_runs() {
+    const CLIENTS: usize = SHARDS * TICK_BUDGET * 3;
+    let node = node();
+    for _ in 0..CLIENTS {
+        node.register().unwrap();
+    }
+    for _ in 0..gone_after() / 1000 {
+        pass(1000);
+        node.clock();
+    }
+    READS.set(0);
+    node.tick();
+    assert_eq!(node.stats().records, 0);
+    assert!(READS.get() >= CLIENTS / TICK_BUDGET, "{} times for {CLIENTS} clients", READS.get());
+}
+
+fn node() -> Node {
+    let Ok(settings) = from_args(["rendezvous"]) else { panic!("the defaults are valid") };
+    Node::with_clock(&settings, 5024, || {
+        READS.set(READS.get() + 1);
+        Clock { now: Instant::from_millis(NOW.get()), unix: UnixTime::from_millis(0) }
+    })
+}
+
+fn pass(millis: u64) {
+    NOW.set(NOW.get() + millis);
+}
+
+/// In milliseconds, with the default timing.
+fn gone_after() -> u64 {
+    Timing::default().gone_after().0
+}
+
+/// Keys whose bytes are all the same, one after the other.
+fn draws(bytes: impl IntoIterator<Item = u8>) -> impl FnMut() -> Result<PrivateKey, Infallible> {
+    let mut bytes = bytes.into_iter();
+    move || Ok(PrivateKey::from_bytes([bytes.next().unwrap(); 32]))
+}
