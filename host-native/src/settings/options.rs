@@ -76,12 +76,12 @@ struct CommandLine {
 #[derive(Debug, Default, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Options {
-    /// Receive pulses here; may repeat. The IPv6 wildcard takes IPv4 too [default: 0.0.0.0:5024]
+    /// Receive pulses here; may repeat. The IPv6 wildcard takes IPv4 too, unless that has the same port [default: 0.0.0.0:5024]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_UDP_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
     udp_listen: Option<Vec<SocketAddr>>,
 
-    /// Accept HTTP here; may repeat. The IPv6 wildcard takes IPv4 too [default: 0.0.0.0:5025]
+    /// Accept HTTP here; may repeat. The IPv6 wildcard takes IPv4 too, unless that has the same port [default: 0.0.0.0:5025]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_HTTP_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
     http_listen: Option<Vec<SocketAddr>>,
