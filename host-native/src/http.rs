@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::Node;
 use crate::logging::Sampled;
@@ -44,6 +45,8 @@ enum Phase {
     LastCall,
     /// A connection without a request under way is closed.
     Closing,
+    /// Every connection is.
+    CutOff,
 }
 
 impl Phase {
@@ -57,9 +60,9 @@ impl Phase {
 /// The running accept loops and their connections.
 #[derive(Debug)]
 pub(crate) struct HttpServer {
-    /// Each accept loop and each connection has a receiver of this, and drops it when it ends.
     phase: watch::Sender<Phase>,
     accepting: JoinSet<()>,
+    connections: TaskTracker,
 }
 
 impl HttpServer {
@@ -68,28 +71,36 @@ impl HttpServer {
         let (phase, _) = watch::channel(Phase::Serving);
         let router = routes::router(node);
         let mut accepting = JoinSet::new();
+        let connections = TaskTracker::new();
         for listener in listeners {
-            let acceptor = Acceptor { router: router.clone(), phase: phase.subscribe() };
+            let acceptor = Acceptor {
+                router: router.clone(),
+                phase: phase.subscribe(),
+                connections: connections.clone(),
+            };
             accepting.spawn(acceptor.run(TcpListener::from_std(listener)?));
         }
-        Ok(Self { phase, accepting })
+        Ok(Self { phase, accepting, connections })
     }
 
     /// Stops accepting, and returns when every request that was begun has its answer, or has had its time.
     pub(crate) async fn stop(self) {
-        let Self { phase, accepting } = self;
+        let Self { phase, accepting, connections } = self;
         phase.send_replace(Phase::WindingDown);
-        if phase.receiver_count() > accepting.len() {
+        if !connections.is_empty() {
             sleep(WIND_DOWN).await;
         }
         phase.send_replace(Phase::LastCall);
         accepting.join_all().await;
-        if phase.receiver_count() > 0 {
+        if !connections.is_empty() {
             sleep(LAST_CALL).await;
         }
         phase.send_replace(Phase::Closing);
-        if timeout(DRAIN, phase.closed()).await.is_err() {
-            tracing::warn!("{} requests took longer than {DRAIN:?} and were cut off", phase.receiver_count());
+        connections.close();
+        if timeout(DRAIN, connections.wait()).await.is_err() {
+            tracing::warn!("{} requests took longer than {DRAIN:?} and were cut off", connections.len());
+            phase.send_replace(Phase::CutOff);
+            connections.wait().await;
         }
     }
 }
@@ -98,14 +109,15 @@ impl HttpServer {
 struct Acceptor {
     router: Router,
     phase: watch::Receiver<Phase>,
+    connections: TaskTracker,
 }
 
 impl Acceptor {
     /// Runs until the last call.
-    async fn run(mut self, listener: TcpListener) {
+    async fn run(self, listener: TcpListener) {
         let failures = Sampled::default();
+        let mut phase = self.phase.clone();
         loop {
-            let mut phase = self.phase.clone();
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.serve(stream),
@@ -118,20 +130,26 @@ impl Acceptor {
             }
         }
         // Connections that the kernel has completed would be reset with the listener; take them first.
-        if let Ok(listener) = listener.into_std() {
-            while let Ok((stream, _)) = listener.accept() {
-                if stream.set_nonblocking(true).is_ok()
-                    && let Ok(stream) = TcpStream::from_std(stream)
-                {
-                    self.serve(stream);
+        let Ok(listener) = listener.into_std() else { return };
+        loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    if stream.set_nonblocking(true).is_ok()
+                        && let Ok(stream) = TcpStream::from_std(stream)
+                    {
+                        self.serve(stream);
+                    }
                 }
+                // One that its client gave up already.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(_) => break,
             }
         }
     }
 
-    fn serve(&mut self, stream: TcpStream) {
+    fn serve(&self, stream: TcpStream) {
         // Answers are small and complete: nothing is gained by waiting for more to send.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(connection::serve(stream, self.router.clone(), self.phase.clone()));
+        self.connections.spawn(connection::serve(stream, self.router.clone(), self.phase.clone()));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{Settings, udp};
@@ -13,13 +14,15 @@ const BACKLOG: i32 = 1024;
 
 /// Room for pulses that wait while a busy machine runs something else, in bytes as the kernel is asked for them: it
 /// doubles them, and then holds 10,000 pulses (measured). It gives less where `net.core.rmem_max` is less.
-const UDP_RECEIVE_BUFFER: usize = 4 << 20;
+pub(crate) const UDP_RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The bound sockets of one server.
 #[derive(Debug)]
 pub struct Listeners {
     pub(crate) udp: Vec<UdpSocket>,
     pub(crate) http: Vec<TcpListener>,
+    /// In bytes, as the kernel was asked for them.
+    pub(crate) smallest_receive_buffer: usize,
 }
 
 /// An address that cannot be listened on.
@@ -40,7 +43,10 @@ impl Listeners {
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
         let udp = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
         let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
+        // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
+        let granted = udp.iter().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
         Ok(Self {
+            smallest_receive_buffer: granted.min().unwrap_or(0),
             udp: udp.into_iter().map(UdpSocket::from).collect(),
             http: http.into_iter().map(TcpListener::from).collect(),
         })
@@ -117,16 +123,10 @@ fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> i
     Ok(socket)
 }
 
+/// Asks for [`UDP_RECEIVE_BUFFER`]; who may (`CAP_NET_ADMIN`) gets it whatever the system's limit is.
 fn enlarge_receive_buffer(socket: &Socket) -> io::Result<()> {
-    socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
-    // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
-    let given = socket.recv_buffer_size()? / 2;
-    if given < UDP_RECEIVE_BUFFER {
-        tracing::warn!(
-            given_bytes = given,
-            wanted_bytes = UDP_RECEIVE_BUFFER,
-            "a small receive buffer loses pulses while the machine is busy: raise net.core.rmem_max"
-        );
+    if setsockopt(socket, sockopt::RcvBufForce, &UDP_RECEIVE_BUFFER).is_err() {
+        socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
     }
     Ok(())
 }

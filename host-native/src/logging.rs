@@ -1,7 +1,7 @@
 //! Structured logs on standard error: text for people, JSON for programs.
 //!
-//! What a single packet causes is never logged above TRACE, and of a client never more than the first digits of its
-//! id. A log that cannot be written is dropped: the server goes on without it.
+//! A datagram is never logged above TRACE, a request never above DEBUG, and of a client never more than the first
+//! digits of its id. What could go wrong with every request is logged once in a while. A log that cannot be written is dropped: the server goes on without it.
 
 use std::io::{IsTerminal, stderr};
 use std::sync::Mutex;

@@ -15,7 +15,7 @@ use rendezvous_protocol::{
 };
 
 use crate::absence::AbsenceWatch;
-use crate::logging::short;
+use crate::logging::{Sampled, short};
 use crate::{Settings, clock};
 
 /// How many servers the clients are spread over, so that threads seldom wait for each other. A power of two.
@@ -37,6 +37,7 @@ pub struct Node {
     reply_width: ReplyWidth,
     udp_port: u16,
     udp: UdpCounters,
+    failures: Sampled,
 }
 
 /// What a node counts.
@@ -76,6 +77,7 @@ impl Node {
             reply_width: settings.reply_width,
             udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
+            failures: Sampled::default(),
         }
     }
 
@@ -129,12 +131,16 @@ impl Node {
     ) -> Result<RegisterBody, Rejection> {
         for _ in 0..DRAWS {
             let key = draw().map_err(|error| {
-                tracing::error!(%error, "no entropy from the operating system: cannot register clients");
+                self.failures.log(
+                    || tracing::error!(%error, "no entropy from the operating system: cannot register clients"),
+                );
                 Rejection::Unavailable
             })?;
             let id = ClientId::of(&key);
             let at = self.clock();
-            match self.shard(id).register(at, id).answer {
+            // A value of its own: the shard is not to be locked any longer than this.
+            let registration = self.shard(id).register(at, id).answer;
+            match registration {
                 Registration::Registered => {
                     tracing::debug!(client = short(id), "registered");
                     return Ok(RegisterBody::new(key, at.unix, self.udp_port, &self.timing));
@@ -142,9 +148,8 @@ impl Node {
                 Registration::Taken => {}
             }
         }
-        tracing::error!(
-            "{DRAWS} new keys in a row were taken: the generator is broken, cannot register clients"
-        );
+        self.failures
+            .log(|| tracing::error!("{DRAWS} new keys in a row were taken: the generator is broken"));
         Err(Rejection::Unavailable)
     }
 

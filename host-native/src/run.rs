@@ -8,6 +8,7 @@ use rendezvous_protocol::Millis;
 
 use crate::housekeeping::Housekeeping;
 use crate::http::HttpServer;
+use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::udp::UdpThreads;
 use crate::{Listeners, Node};
@@ -24,15 +25,23 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (udp, http) = (listeners.udp_addresses()?, listeners.http_addresses()?);
+    let receive_buffer = listeners.smallest_receive_buffer;
     let node = Arc::new(Node::new(settings, udp.first().map_or(0, SocketAddr::port)));
     let running = Running::start(node, listeners)?;
     announce(&udp, &http, settings);
+    if receive_buffer < UDP_RECEIVE_BUFFER {
+        tracing::warn!(
+            given_bytes = receive_buffer,
+            wanted_bytes = UDP_RECEIVE_BUFFER,
+            "a small receive buffer loses pulses while the machine is busy: raise net.core.rmem_max"
+        );
+    }
     shutdown.await;
     running.stop().await;
     Ok(())
 }
 
-/// Like [`run`], with a node that the caller made and can look into, and without a word.
+/// Like [`run`], with a node that the caller made and can look into, and without announcing itself.
 ///
 /// # Errors
 /// As [`run`].

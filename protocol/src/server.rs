@@ -18,7 +18,8 @@ use table::Table;
 
 /// The records of some clients, and the rules for them.
 ///
-/// A host may split its clients over several servers by their ids ("shards"): no call touches more than one record.
+/// A host may split its clients over several servers by their ids ("shards"): apart from [`Server::tick`], and a
+/// lookup through [`Server::handle`], no call touches more than one record.
 /// Each call takes the time; none depends on whether or when [`Server::tick`] was called.
 #[derive(Debug)]
 pub struct Server {

@@ -103,7 +103,7 @@ fn help_and_version_go_to_standard_output() {
     for (flag, says) in [("--help", "--pulse-interval"), ("--version", env!("CARGO_PKG_VERSION"))] {
         let mut command = command();
         command.arg(flag);
-        let output = run_to_end(command, |_| {});
+        let output = run_to_end(command);
         assert!(output.status.success());
         assert!(String::from_utf8(output.stdout).unwrap().contains(says));
         assert!(output.stderr.is_empty());
@@ -112,7 +112,7 @@ fn help_and_version_go_to_standard_output() {
 
 fn assert_fails(mut command: Command, flags: &[&str], code: i32, names: &str) {
     command.args(flags);
-    let output = run_to_end(command, |_| {});
+    let output = run_to_end(command);
     let error = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{flags:?}: {error}");
     assert!(error.starts_with("rendezvous: ") && error.contains(names), "{flags:?}: {error}");

@@ -91,7 +91,7 @@ fn replies_have_the_configured_width() {
 }
 
 #[test]
-fn a_client_that_does_not_read_its_replies_does_not_stop_the_server() {
+fn a_client_that_pulses_all_the_time_and_never_reads_does_not_starve_others() {
     let server = LocalServer::with_default_timing();
     let (deaf, client) = (server.target().register(), server.target().register());
     for round in 0..200 {

@@ -1,12 +1,9 @@
 //! What the program writes, and what it never writes.
 
-use std::process::Stdio;
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use rendezvous_tests::process::{Process, command, run_to_end};
+use nix::sys::signal::Signal;
+use rendezvous_tests::process::{Process, command, log_until_stopped};
 use serde_json::Value;
 use ureq::http::Method;
 
@@ -64,24 +61,20 @@ fn text_can_be_asked_for() {
 /// panicked.
 #[test]
 fn regression_a_reader_of_the_log_that_goes_away_does_not_end_the_server() {
-    let mut command = command();
-    command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"]).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    thread::sleep(Duration::from_millis(300));
-    drop(child.stderr.take());
-    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let (status, lines) = log_until_stopped(on_free_ports(&[]), false);
+    assert!(lines.iter().any(|line| line.contains("ready")), "{lines:#?}");
+    assert_eq!(status.code(), Some(0));
 }
 
-/// The log of a server that is started with these flags and stopped at once.
+/// The whole log of a server that is started with these flags and stopped at once.
 fn log_lines(flags: &[&str]) -> Vec<String> {
+    let (status, lines) = log_until_stopped(on_free_ports(flags), true);
+    assert_eq!(status.code(), Some(0));
+    lines
+}
+
+fn on_free_ports(flags: &[&str]) -> Command {
     let mut command = command();
     command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"]).args(flags);
-    let stop = |id: u32| {
-        thread::sleep(Duration::from_millis(300));
-        kill(Pid::from_raw(id.try_into().unwrap()), Signal::SIGTERM).unwrap();
-    };
-    let output = run_to_end(command, stop);
-    assert!(output.status.success());
-    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+    command
 }

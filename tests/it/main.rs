@@ -1,6 +1,7 @@
 //! The integration tests, one binary.
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper is to fail the test that called it")]
+#![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod absence;
 mod addresses;

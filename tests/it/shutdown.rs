@@ -2,13 +2,14 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rendezvous_tests::process::Process;
-use rendezvous_tests::timing::alone;
+use rendezvous_tests::timing::{attempt, attempt_alone, too_slow};
 
 /// How long the end may take, from the signal on.
 const BAR: Duration = Duration::from_secs(5);
@@ -16,93 +17,107 @@ const BAR: Duration = Duration::from_secs(5);
 /// Connections that send one request after the other for as long as the server keeps them.
 const CONNECTIONS: usize = 16;
 
+/// How long a connection may be idle without being taken for idle by a server that winds down.
+const MAY_BE_IDLE: Duration = Duration::from_millis(250);
+
 const REQUEST: &[u8] = b"POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
 
 #[test]
 fn sigterm_under_load_cuts_off_no_request() {
-    let _alone = alone();
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut process = Process::start(&[]);
-        let address = process.addresses("(http)")[0];
-        let answered = AtomicU64::new(0);
-        let signalled = thread::scope(|scope| {
-            let loads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(|| load(address, &answered))).collect();
-            while answered.load(Ordering::Relaxed) < 1000 && !loads.iter().any(|load| load.is_finished()) {
-                thread::sleep(Duration::from_millis(1));
-            }
-            process.signal(signal);
-            let signalled = Instant::now();
-            for load in loads {
-                load.join().expect("every request that was sent was answered");
-            }
-            signalled
+        attempt_alone("sigterm_under_load_cuts_off_no_request", || {
+            let mut process = Process::start(&[]);
+            let address = process.addresses("(http)")[0];
+            let answered = AtomicU64::new(0);
+            let signalled = thread::scope(|scope| {
+                let loads: Vec<_> =
+                    (0..CONNECTIONS).map(|_| scope.spawn(|| load(address, &answered))).collect();
+                while answered.load(Ordering::Relaxed) < 1000 && !loads.iter().any(|load| load.is_finished())
+                {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                process.signal(signal);
+                let signalled = Instant::now();
+                for load in loads {
+                    load.join().unwrap_or_else(|panic| resume_unwind(panic));
+                }
+                signalled
+            });
+            assert_ends(&mut process, signalled, 0);
+            assert!(answered.into_inner() >= 1000);
         });
-        assert_ends(&mut process, signalled, 0);
-        assert!(answered.into_inner() >= 1000);
     }
 }
 
 #[test]
 fn a_request_that_was_begun_is_answered_and_so_are_pulses_meanwhile() {
-    let mut process = Process::start(&[]);
-    let client = process.target().register();
-    let mut first = Connection::open(&process);
-    first.send(&REQUEST[..30]);
-    // The same on a connection that has had an answer before: hyper alone would close that one.
-    let mut second = Connection::open(&process);
-    second.send(REQUEST);
-    assert!(!second.receive().is_last);
-    second.send(&REQUEST[..30]);
-    thread::sleep(Duration::from_millis(50));
+    attempt("a_request_that_was_begun_is_answered_and_so_are_pulses_meanwhile", || {
+        let mut process = Process::start(&[]);
+        let client = process.target().register();
+        let mut first = Connection::open(&process);
+        first.send(&REQUEST[..30]);
+        // The same on a connection that has had an answer before: hyper alone would close that one.
+        let mut second = Connection::open(&process);
+        second.send(REQUEST);
+        assert!(!second.receive().is_last);
+        second.send(&REQUEST[..30]);
+        thread::sleep(Duration::from_millis(50));
 
-    process.signal(Signal::SIGTERM);
-    let signalled = Instant::now();
-    // Well after the listener is closed, and well before the server gives up.
-    thread::sleep(Duration::from_millis(1500));
-    assert!(TcpStream::connect(process.addresses("(http)")[0]).is_err(), "it does not accept any more");
-    assert_eq!(client.pulse(), 1020);
-    for mut connection in [first, second] {
-        connection.send(&REQUEST[30..]);
-        assert!(connection.receive().is_last, "and says that this was the last");
-    }
-    assert_ends(&mut process, signalled, 0);
+        process.signal(Signal::SIGTERM);
+        let signalled = Instant::now();
+        // Well after the listener is closed, and well before the server gives up.
+        thread::sleep(Duration::from_millis(1500));
+        assert!(TcpStream::connect(process.addresses("(http)")[0]).is_err(), "it does not accept any more");
+        assert_eq!(client.pulse(), 1020);
+        for mut connection in [first, second] {
+            connection.send(&REQUEST[30..]);
+            assert!(connection.receive().is_last, "and says that this was the last");
+        }
+        assert_ends(&mut process, signalled, 0);
+    });
 }
 
 #[test]
 fn idle_and_stalled_connections_do_not_hold_up_the_end() {
-    let mut process = Process::start(&[]);
-    let _silent = Connection::open(&process);
-    let mut idle = Connection::open(&process);
-    idle.send(REQUEST);
-    idle.receive();
-    let mut stalled = Connection::open(&process);
-    stalled.send(&REQUEST[..30]);
-    thread::sleep(Duration::from_millis(50));
-    process.signal(Signal::SIGTERM);
-    assert_ends(&mut process, Instant::now(), 0);
+    attempt("idle_and_stalled_connections_do_not_hold_up_the_end", || {
+        let mut process = Process::start(&[]);
+        let _silent = Connection::open(&process);
+        let mut idle = Connection::open(&process);
+        idle.send(REQUEST);
+        idle.receive();
+        let mut stalled = Connection::open(&process);
+        stalled.send(&REQUEST[..30]);
+        thread::sleep(Duration::from_millis(50));
+        process.signal(Signal::SIGTERM);
+        assert_ends(&mut process, Instant::now(), 0);
+    });
 }
 
 #[test]
 fn a_server_without_connections_ends_at_once() {
-    let mut process = Process::start(&[]);
-    process.signal(Signal::SIGTERM);
-    let signalled = Instant::now();
-    assert_ends(&mut process, signalled, 0);
-    assert!(signalled.elapsed() < Duration::from_millis(1500), "{:?}", signalled.elapsed());
+    attempt("a_server_without_connections_ends_at_once", || {
+        let mut process = Process::start(&[]);
+        process.signal(Signal::SIGTERM);
+        let signalled = Instant::now();
+        assert_ends(&mut process, signalled, 0);
+        assert!(signalled.elapsed() < Duration::from_millis(250), "{:?}", signalled.elapsed());
+    });
 }
 
 #[test]
 fn a_second_signal_does_not_wait() {
-    let mut process = Process::start(&[]);
-    let mut stalled = Connection::open(&process);
-    stalled.send(&REQUEST[..30]);
-    thread::sleep(Duration::from_millis(50));
-    process.signal(Signal::SIGTERM);
-    process.wait_for("SIGTERM");
-    process.signal(Signal::SIGINT);
-    let signalled = Instant::now();
-    assert_ends(&mut process, signalled, 1);
-    assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
+    attempt("a_second_signal_does_not_wait", || {
+        let mut process = Process::start(&[]);
+        let mut stalled = Connection::open(&process);
+        stalled.send(&REQUEST[..30]);
+        thread::sleep(Duration::from_millis(50));
+        process.signal(Signal::SIGTERM);
+        process.wait_for("SIGTERM");
+        process.signal(Signal::SIGINT);
+        let signalled = Instant::now();
+        assert_ends(&mut process, signalled, 1);
+        assert!(signalled.elapsed() < Duration::from_secs(2), "{:?}", signalled.elapsed());
+    });
 }
 
 fn assert_ends(process: &mut Process, signalled: Instant, code: i32) {
@@ -115,9 +130,15 @@ fn assert_ends(process: &mut Process, signalled: Instant, code: i32) {
 /// Registers over one connection until the server says that it closes it.
 fn load(address: SocketAddr, answered: &AtomicU64) {
     let mut connection = Connection::to(address);
+    let mut last = Instant::now();
     loop {
+        if last.elapsed() > MAY_BE_IDLE {
+            // Once it is told to stop, the server closes a connection that was idle for longer.
+            too_slow();
+        }
         connection.send(REQUEST);
         let answer = connection.receive();
+        last = Instant::now();
         answered.fetch_add(1, Ordering::Relaxed);
         if answer.is_last {
             return;

@@ -19,9 +19,6 @@ const THREADS: usize = 4;
 /// File descriptors that are needed besides one for each client.
 const SPARE_DESCRIPTORS: u64 = 200;
 
-/// How long an answer may take; it is looked at when the client's next pulse is due.
-const LAST_ANSWERS: Duration = Duration::from_millis(300);
-
 /// One of the clients, as others know it.
 #[derive(Clone, Copy, Debug)]
 pub struct Member {
@@ -86,6 +83,9 @@ pub fn pulse(
                 "the machine is too slow: not done after {:?}",
                 start.elapsed()
             );
+            if let Some(failed) = loads.iter().position(std::thread::ScopedJoinHandle::is_finished) {
+                panic!("thread {failed} ended before its time");
+            }
             done |= meanwhile(&members);
         }
         end.store(true, Ordering::Relaxed);
@@ -141,7 +141,8 @@ impl<'a> Load<'a> {
                 None => return self.tally,
             }
             if self.end.load(Ordering::Relaxed) {
-                sleep(LAST_ANSWERS);
+                // As long as the answers before these had.
+                sleep(self.period);
                 for (_, client) in &self.due {
                     self.tally.take_answer(client);
                 }

@@ -14,7 +14,7 @@ use crate::target::Target;
 /// deadline.
 pub const SHORT_TIMING: [&str; 3] = ["--pulse-interval=500ms", "--pulse-grace=100ms", "--error-time=900ms"];
 
-/// The running server. Dropping it tells it to stop.
+/// The running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct LocalServer {
     target: Target,
@@ -66,11 +66,15 @@ impl LocalServer {
     pub fn node(&self) -> &Node {
         &self.node
     }
+}
 
-    /// Stops it and waits until it has.
-    pub fn stop(mut self) {
+impl Drop for LocalServer {
+    fn drop(&mut self) {
         self.stop.take();
-        self.thread.take().expect("it runs").join().expect("it stops without a panic");
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !thread::panicking() {
+            assert!(matches!(ended, Some(Ok(()))), "the server stops without a panic");
+        }
     }
 }
 

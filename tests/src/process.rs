@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The running program. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
-    child: Child,
+    child: OwnedChild,
     target: Target,
     log: Arc<Mutex<Vec<Value>>>,
 }
@@ -44,9 +44,9 @@ impl Process {
             }
         }
         command.arg("--log-format=json").stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
+        let mut child = OwnedChild(command.spawn().expect("the program starts"));
         let log = Arc::new(Mutex::new(vec![]));
-        let stderr = child.stderr.take().expect("a pipe");
+        let stderr = child.0.stderr.take().expect("a pipe");
         let written = Arc::clone(&log);
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
@@ -70,7 +70,7 @@ impl Process {
 
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// The log so far, an object a line.
@@ -98,58 +98,80 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
-        kill(pid, signal).expect("the process is there");
+        self.child.signal(signal);
     }
 
     /// Waits until it has ended, and says how.
     pub fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                return status;
-            }
-            assert!(start.elapsed() < PATIENCE, "it does not end: {:#?}", self.log());
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.child.wait()
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Runs the program to its end, which must come soon: by itself if its flags are such that it does not serve, or
-/// because `meanwhile`, which gets its process id, stops it.
-pub fn run_to_end(mut command: Command, meanwhile: impl FnOnce(u32)) -> Output {
+/// Runs the program to its end, which must come soon: for flags with which it does not serve.
+pub fn run_to_end(mut command: Command) -> Output {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
-    meanwhile(child.id());
-    let start = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            break status;
-        }
-        if start.elapsed() > PATIENCE {
-            let _ = child.kill();
-            panic!("it serves, though it should not");
-        }
-        thread::sleep(Duration::from_millis(5));
-    };
+    let mut running = OwnedChild(command.spawn().expect("the program starts"));
+    let status = running.wait();
     let mut output = Output { status, stdout: vec![], stderr: vec![] };
+    let OwnedChild(child) = &mut running;
     child.stdout.take().expect("a pipe").read_to_end(&mut output.stdout).expect("readable");
     child.stderr.take().expect("a pipe").read_to_end(&mut output.stderr).expect("readable");
     output
 }
 
+/// Starts the program, waits until it is ready, stops it, and returns the lines that it wrote to standard error. With
+/// `reads_on` false, nobody reads what it writes once it is ready.
+pub fn log_until_stopped(mut command: Command, reads_on: bool) -> (ExitStatus, Vec<String>) {
+    let mut running = OwnedChild(command.stderr(Stdio::piped()).spawn().expect("the program starts"));
+    let mut log = BufReader::new(running.0.stderr.take().expect("a pipe")).lines();
+    let mut lines = vec![];
+    for line in log.by_ref() {
+        lines.push(line.expect("text"));
+        if lines.last().is_some_and(|line| line.contains("ready")) {
+            break;
+        }
+    }
+    let rest = reads_on.then_some(log);
+    running.signal(Signal::SIGTERM);
+    lines.extend(rest.into_iter().flatten().map(|line| line.expect("text")));
+    (running.wait(), lines)
+}
+
+/// A child that does not outlive the test.
+#[derive(Debug)]
+struct OwnedChild(Child);
+
+impl OwnedChild {
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().try_into().expect("a process id")), signal).expect("it is there");
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status;
+            }
+            assert!(start.elapsed() < PATIENCE, "it does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for OwnedChild {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// The program, with nothing of the caller's environment that it would take for its own.
 pub fn command() -> Command {
     let mut command = Command::new(binary());
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RENDEZVOUS_")) {
-        command.env_remove(name);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("RENDEZVOUS_") {
+            command.env_remove(name);
+        }
     }
     command
 }

@@ -44,7 +44,7 @@ impl Since {
         let result = catch_unwind(AssertUnwindSafe(action));
         if planned.elapsed() > SLACK {
             // Also if it failed: too late, it had every right to.
-            panic_any(TooSlow);
+            too_slow();
         }
         result.unwrap_or_else(|panic| resume_unwind(panic))
     }
@@ -61,12 +61,33 @@ pub fn alone() -> RwLockWriteGuard<'static, ()> {
     MACHINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Ends an attempt that was too slow to mean anything.
+///
+/// # Panics
+/// Always: [`attempt`] takes it for what it is.
+pub fn too_slow() -> ! {
+    panic_any(TooSlow)
+}
+
 /// Runs a test until an attempt was quick enough to mean something.
 ///
 /// # Panics
 /// As the test does, and if no attempt was quick enough.
 pub fn attempt(name: &str, test: impl Fn()) {
     let _shared = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
+    attempts(name, test);
+}
+
+/// Like [`attempt`], for a test that loads the machine: no timed test runs meanwhile.
+///
+/// # Panics
+/// As [`attempt`].
+pub fn attempt_alone(name: &str, test: impl Fn()) {
+    let _alone = alone();
+    attempts(name, test);
+}
+
+fn attempts(name: &str, test: impl Fn()) {
     for attempt in 1..=ATTEMPTS {
         match catch_unwind(AssertUnwindSafe(&test)) {
             Ok(()) => return,

@@ -43,6 +43,8 @@ pub(super) async fn serve(stream: TcpStream, router: Router, mut phase: watch::R
     let mut connection = pin!(connection);
 
     let ended = tokio::select! {
+        // What has arrived is read before the connection is closed.
+        biased;
         ended = connection.as_mut() => ended,
         () = Phase::Closing.reached(&mut phase) => {
             // hyper's shutdown finishes a request that is being answered, but drops one of which it has read only a
@@ -50,7 +52,10 @@ pub(super) async fn serve(stream: TcpStream, router: Router, mut phase: watch::R
             if !begun.load(Ordering::Relaxed) {
                 connection.as_mut().graceful_shutdown();
             }
-            connection.await
+            tokio::select! {
+                ended = connection => ended,
+                () = Phase::CutOff.reached(&mut phase) => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -58,7 +63,11 @@ pub(super) async fn serve(stream: TcpStream, router: Router, mut phase: watch::R
     }
 }
 
-/// A stream that remembers whether a request was begun: whether anything was read since the last one was complete.
+/// A stream that remembers whether a request was begun: whether anything was read since the head of the last one was
+/// complete.
+///
+/// So a body that no route asked for counts as begun too, and its connection is closed last; and of two requests in
+/// one read (pipelining) the second does not count.
 struct Watched {
     stream: TcpStream,
     begun: Arc<AtomicBool>,
