@@ -117,14 +117,7 @@ checks! {
         let gone = client.gone_after();
         since.at(gone - MARGIN, || assert_eq!(client.status_text(client.id()), "PENDING"));
         since.at(gone + MARGIN, || {
-            let peer = target.register();
-            assert_eq!(client.pulse(), 1060);
-            client.verify().assert_problem(401, "unknown_client");
-            client.logout().assert_problem(401, "unknown_client");
-            client.status_of(peer.id()).assert_problem(401, "unknown_client");
-            client.address_of(peer.id()).assert_problem(401, "unknown_client");
-            peer.status_of(client.id()).assert_problem(404, "unknown_peer");
-            peer.address_of(client.id()).assert_problem(404, "unknown_peer");
+            assert_gone(&client, &target.register());
         });
     }
 
@@ -144,13 +137,7 @@ checks! {
             let (client, peer) = (target.register(), target.register());
             assert_eq!(client.pulse(), 1020);
             client.logout().assert_ok();
-            assert_eq!(client.pulse(), 1060);
-            client.verify().assert_problem(401, "unknown_client");
-            client.logout().assert_problem(401, "unknown_client");
-            client.status_of(peer.id()).assert_problem(401, "unknown_client");
-            client.address_of(peer.id()).assert_problem(401, "unknown_client");
-            peer.status_of(client.id()).assert_problem(404, "unknown_peer");
-            peer.address_of(client.id()).assert_problem(404, "unknown_peer");
+            assert_gone(&client, &peer);
             peer.verify().assert_ok();
         });
     }
@@ -186,6 +173,17 @@ checks! {
             assert_eq!(last_online(), Some(0));
         });
     }
+}
+
+/// The whole last column of the table: as if it had never registered.
+fn assert_gone(client: &Client<'_>, peer: &Client<'_>) {
+    assert_eq!(client.pulse(), 1060);
+    client.verify().assert_problem(401, "unknown_client");
+    client.logout().assert_problem(401, "unknown_client");
+    client.status_of(peer.id()).assert_problem(401, "unknown_client");
+    client.address_of(peer.id()).assert_problem(401, "unknown_client");
+    peer.status_of(client.id()).assert_problem(404, "unknown_peer");
+    peer.address_of(client.id()).assert_problem(404, "unknown_peer");
 }
 
 fn seconds_since_pulse(client: &Client<'_>) -> Option<u64> {
