@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::Node;
 
-/// How often to tick. Well below a second: the watch takes a silent second for an absence of the process. Looking
-/// at every shard this often costs microseconds, so there is no need to sleep until the next deadline.
+/// How often to tick. Well below a second: the watch takes a silent second for an absence of the process. An idle tick
+/// only looks at the first deadline of each shard, so there is no need to sleep until one is due.
 const PERIOD: Duration = Duration::from_millis(100);
 
 /// The running thread. Dropping this stops it.

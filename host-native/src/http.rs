@@ -121,6 +121,7 @@ impl Acceptor {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.serve(stream),
+                    Err(error) if gave_up(&error) => {}
                     Err(error) => {
                         failures.log(|| tracing::warn!(%error, "connections cannot be accepted"));
                         sleep(ACCEPT_PAUSE).await;
@@ -140,8 +141,7 @@ impl Acceptor {
                         self.serve(stream);
                     }
                 }
-                // One that its client gave up already.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) if gave_up(&error) => {}
                 Err(_) => break,
             }
         }
@@ -152,4 +152,9 @@ impl Acceptor {
         let _ = stream.set_nodelay(true);
         self.connections.spawn(connection::serve(stream, self.router.clone(), self.phase.clone()));
     }
+}
+
+/// Whether accepting failed only because the client gave up before: no reason to keep the next one waiting.
+fn gave_up(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset)
 }

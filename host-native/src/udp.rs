@@ -1,7 +1,7 @@
 //! The UDP side: a thread for each socket, receive, answer, repeat.
 //!
-//! Plain threads with blocking waits, not tokio: a pulse is answered in microseconds, and the runtime's detour would
-//! be a good part of that.
+//! Plain threads with blocking waits, not tokio: a pulse needs no runtime, and does not wait behind the HTTP requests of
+//! one.
 
 use std::io;
 use std::net::UdpSocket;

@@ -124,6 +124,7 @@ fn assert_ends(process: &mut Process, signalled: Instant, code: i32) {
     let status = process.wait();
     let took = signalled.elapsed();
     assert_eq!(status.code(), Some(code), "{:#?}", process.log());
+    println!("ended {took:?} after the signal");
     assert!(took < BAR, "{took:?}");
 }
 

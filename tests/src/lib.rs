@@ -3,11 +3,7 @@
 //! The suite needs no more than the address of a server, so it can judge any: `cargo run -p rendezvous-tests
 //! --example conformance -- http://127.0.0.1:5025 127.0.0.1:5024`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "what fails here is to fail the test that called it"
-)]
+#![expect(clippy::unwrap_used, reason = "what fails here is to fail the test that called it")]
 
 pub mod conformance;
 pub mod fleet;

@@ -8,6 +8,8 @@ use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use crate::size::tell;
+
 /// How far from a deadline the tests act.
 pub const MARGIN: Duration = Duration::from_millis(120);
 
@@ -92,7 +94,7 @@ fn attempts(name: &str, test: impl Fn()) {
         match catch_unwind(AssertUnwindSafe(&test)) {
             Ok(()) => return,
             Err(panic) if panic.is::<TooSlow>() => {
-                eprintln!("{name}: attempt {attempt} was too slow to mean anything");
+                tell(&format!("void: {name}: attempt {attempt} was too slow to mean anything"));
             }
             Err(panic) => resume_unwind(panic),
         }
