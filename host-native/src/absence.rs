@@ -9,9 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rendezvous_protocol::{Instant, Millis, Timing};
 
-/// Gaps up to this long are ordinary scheduling, whatever the timing.
-const ORDINARY: Millis = Millis(1000);
-
 #[derive(Debug)]
 pub(crate) struct AbsenceWatch {
     /// A gap longer than this is an absence.
@@ -25,20 +22,22 @@ impl AbsenceWatch {
     /// A watch over a process that runs at `now`.
     pub(crate) fn new(timing: &Timing, now: Instant) -> Self {
         Self {
-            threshold: timing.pulse_grace().max(ORDINARY),
+            threshold: timing.longest_stall(),
             last_run: AtomicU64::new(now.as_millis()),
             telling: Mutex::new(()),
         }
     }
 
-    /// The process runs at `now`. If it was absent until then, calls `tell`, and does not return before that is done,
-    /// by whichever thread. The one that called `tell` gets to know how long the absence was.
-    pub(crate) fn check(&self, now: Instant, tell: impl FnOnce()) -> Option<Millis> {
-        if self.gap(now) > self.threshold {
+    /// The process runs at `now`. If it was absent until then, calls `tell` with the time since which it was, and does
+    /// not return before that is done, by whichever thread. The one that called `tell` gets to know how long the
+    /// absence was.
+    pub(crate) fn check(&self, now: Instant, tell: impl FnOnce(Instant)) -> Option<Millis> {
+        if now.since(self.last_run()) > self.threshold {
             let _telling = self.telling.lock().expect("telling the servers does not panic");
-            let gap = self.gap(now);
+            let since = self.last_run();
+            let gap = now.since(since);
             if gap > self.threshold {
-                tell();
+                tell(since);
                 self.ran(now);
                 return Some(gap);
             }
@@ -55,8 +54,8 @@ impl AbsenceWatch {
         }
     }
 
-    fn gap(&self, now: Instant) -> Millis {
-        now.since(Instant::from_millis(self.last_run.load(Ordering::Acquire)))
+    fn last_run(&self) -> Instant {
+        Instant::from_millis(self.last_run.load(Ordering::Acquire))
     }
 }
 
@@ -72,11 +71,16 @@ mod tests {
     /// Checks at each of these times; the gaps that were told.
     fn told(watch: &AbsenceWatch, times: &[u64]) -> Vec<u64> {
         let mut calls = 0;
-        let gaps: Vec<_> = times
-            .iter()
-            .filter_map(|&now| watch.check(Instant::from_millis(now), || calls += 1))
-            .map(|gap| gap.0)
-            .collect();
+        let mut gaps = vec![];
+        for &now in times {
+            let mut began = None;
+            let gap = watch.check(Instant::from_millis(now), |since| {
+                calls += 1;
+                began = Some(since.as_millis());
+            });
+            assert_eq!(gap.map(|gap| now - gap.0), began);
+            gaps.extend(gap.map(|gap| gap.0));
+        }
         assert_eq!(calls, gaps.len());
         gaps
     }
@@ -113,7 +117,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    watch.check(Instant::from_millis(60_000), || {
+                    watch.check(Instant::from_millis(60_000), |_since| {
                         std::thread::sleep(std::time::Duration::from_millis(50));
                         done.store(true, Ordering::SeqCst);
                     });

@@ -222,9 +222,9 @@ impl Node {
     /// The time, once the servers know of any absence before it. Every call starts with this.
     fn clock(&self) -> Clock {
         let at = (self.read_clock)();
-        let absence = self.absence.check(at.now, || {
+        let absence = self.absence.check(at.now, |since| {
             for shard in &self.shards {
-                lock(shard).resume(at);
+                lock(shard).resume(at, since, &mut |_change| {});
             }
         });
         if let Some(absence) = absence {

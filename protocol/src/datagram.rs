@@ -137,6 +137,15 @@ impl ReplyWidth {
             _ => None,
         }
     }
+
+    /// How many bytes that is.
+    pub const fn bytes(self) -> u8 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+            Self::Four => 4,
+        }
+    }
 }
 
 /// The bytes of a reply.

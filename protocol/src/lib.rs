@@ -10,7 +10,7 @@
 //! A host owns the sockets, the clocks and the entropy. It does this, in this order:
 //!
 //! 1. **Make** a [`Server`] with a [`Timing`]. If records were kept by an earlier run, [`Server::restore`] each of
-//!    them and then call [`Server::resume`] once.
+//!    them and then call [`Server::resume`] once, with [`Instant::ZERO`].
 //! 2. **Read both clocks** ([`Clock`]) before each call: one that never runs backwards, for decisions, and the wall
 //!    clock, which is only printed. If the process turns out not to have run for a while, [`Server::resume`] first.
 //! 3. **Decode** what arrives: a datagram with [`Input::datagram`], credentials with [`http::parse_bearer`]. For a
@@ -55,7 +55,7 @@ pub use datagram::{
 };
 pub use identity::{ClientId, MalformedHex, PrivateKey};
 pub use message::{DatagramContent, Input, Output, Rejection, Request, Response};
-pub use record::Record;
+pub use record::{EncodedRecord, Record, StoredRecord, StoredRecordError};
 pub use server::{Change, Counters, Outcome, Progress, Removal, Server};
 pub use time::{Clock, Instant, Millis, UnixTime};
 pub use timing::{

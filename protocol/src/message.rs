@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::{Observation, Status, Unknown};
-use crate::{ClientId, DropReason, Millis, Progress, PulseCode, UnixTime, datagram};
+use crate::{ClientId, DropReason, Instant, Millis, Progress, PulseCode, UnixTime, datagram};
 
 /// Something that happened to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,7 +28,10 @@ pub enum Input {
         budget: u32,
     },
     /// The server is back after an absence.
-    Resume,
+    Resume {
+        /// When it was last running ([`crate::Server::resume`]).
+        since: Instant,
+    },
 }
 
 impl Input {

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Instant, Millis};
 
+mod stored;
+
+pub use stored::{EncodedRecord, StoredRecord, StoredRecordError};
+
 /// A client's record. Whether the client is ONLINE, PENDING or gone is not in it: that is a function of the record
 /// and of the time ([`crate::lifecycle::phase`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -202,16 +202,7 @@ impl Server {
     /// No answer depends on it: it frees memory.
     pub fn tick(&mut self, at: Clock, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
         self.advance(at);
-        let Self { timing, resumed_at, table, counters, .. } = self;
-        table.sweep(
-            self.now,
-            budget,
-            |record| lifecycle::deadline(record, timing, *resumed_at),
-            |id| {
-                counters.expired += 1;
-                changes(Change::Removed { id, cause: Removal::Expired });
-            },
-        )
+        self.sweep(self.now, budget, changes)
     }
 
     /// When [`Server::tick`] will next have something to do, or earlier; `None` if there is nothing to wait for.
@@ -220,9 +211,16 @@ impl Server {
     }
 
     /// The server is back after an absence: it loaded its records from a store, or its process did not run. From
-    /// now on every client has as long as if it had been heard just now.
-    pub fn resume(&mut self, at: Clock) {
+    /// now on every client that was not gone before has as long as if it had been heard just now.
+    ///
+    /// `since` is when the server was last running: [`Instant::ZERO`] if it was not, on this clock. Who was gone by
+    /// then stays gone, whether or not a tick has removed it, and is reported to `changes`.
+    pub fn resume(&mut self, at: Clock, since: Instant, changes: &mut impl FnMut(Change)) {
+        let last_call = self.now;
         self.advance(at);
+        // It was running at the last call, and it is running now.
+        let since = since.max(last_call).min(self.now);
+        let _done = self.sweep(since, usize::MAX, changes);
         self.resumed_at = self.now;
     }
 
@@ -275,6 +273,20 @@ impl Server {
         );
         let change = Change::of(id, effect);
         Outcome { answer, change }
+    }
+
+    /// Removes clients that were gone at `then`, and reports each.
+    fn sweep(&mut self, then: Instant, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
+        let Self { timing, resumed_at, table, counters, .. } = self;
+        table.sweep(
+            then,
+            budget,
+            |record| lifecycle::deadline(record, timing, *resumed_at),
+            |id| {
+                counters.expired += 1;
+                changes(Change::Removed { id, cause: Removal::Expired });
+            },
+        )
     }
 
     fn advance(&mut self, at: Clock) {

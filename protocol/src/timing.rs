@@ -19,6 +19,9 @@ pub const DEFAULT_ERROR_TIME: Millis = Millis::from_secs(180);
 /// The longest that any of the three may be: a year, a leap day included. It keeps all sums of instants far from overflow.
 pub const MAX_DURATION: Millis = Millis::from_secs(366 * 24 * 60 * 60);
 
+/// Stalls up to this long are ordinary scheduling, whatever the timing.
+const ORDINARY_STALL: Millis = Millis::from_secs(1);
+
 /// How long a client may be silent: a valid triple of pulse interval, grace and error time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Timing {
@@ -77,6 +80,12 @@ impl Timing {
     /// specification, Re-Verify a Client).
     pub const fn gone_after(&self) -> Millis {
         Millis(self.pulse_interval.0 + self.error_time.0)
+    }
+
+    /// The longest that a process may not run without that being an absence: the grace, or a second if that is more.
+    /// After a longer one the host must call [`crate::Server::resume`] before it handles anything.
+    pub fn longest_stall(&self) -> Millis {
+        self.pulse_grace.max(ORDINARY_STALL)
     }
 }
 

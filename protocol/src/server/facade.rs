@@ -23,8 +23,8 @@ impl Server {
                 self.handle_request(at, request, changes).unwrap_or_else(Output::Rejection)
             }
             Input::Tick { budget } => Output::Ticked(self.tick(at, budget as usize, changes)),
-            Input::Resume => {
-                self.resume(at);
+            Input::Resume { since } => {
+                self.resume(at, since, changes);
                 Output::Resumed
             }
         }

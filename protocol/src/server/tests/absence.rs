@@ -11,7 +11,7 @@ fn the_servers_own_absence_does_not_count_against_a_client() {
         assert_eq!(world.pulse(0, id, HOME), PulseCode::OnTime);
     }
     let back = 3 * GONE_AFTER;
-    assert_eq!(world.handle(back, Input::Resume), Output::Resumed);
+    assert_eq!(world.handle(back, Input::Resume { since: at(0) }), Output::Resumed);
     assert_eq!(world.tick(back), Progress::Done);
     assert_eq!(world.server.records(), 2, "nobody is gone");
     assert_eq!(
@@ -34,7 +34,7 @@ fn a_restored_client_is_pending_and_its_first_pulse_in_time_is_accepted() {
             world.server.restore(id, Some(addr(HOME)));
         }
         world.server.restore(c, None);
-        world.server.resume(clock(now));
+        world.server.resume(clock(now), Instant::ZERO, &mut |_| {});
         world.drain_until_idle(now);
         assert_eq!(world.server.records(), 3);
         assert_eq!(world.status(now, a, b), Ok((Status::Pending, None)));
@@ -80,7 +80,7 @@ fn while_judged_on_time_a_pending_client_may_do_all_that_a_pending_one_may() {
             world.register(0, id);
             assert_eq!(world.pulse(0, id, HOME), PulseCode::OnTime);
         }
-        assert_eq!(world.handle(back, Input::Resume), Output::Resumed);
+        assert_eq!(world.handle(back, Input::Resume { since: at(0) }), Output::Resumed);
         world
     };
 
@@ -106,8 +106,42 @@ fn while_judged_on_time_a_pending_client_may_do_all_that_a_pending_one_may() {
 fn a_restored_address_has_one_form_too() {
     let mut world = World::new();
     world.server.restore(id(1), Some(addr("[::ffff:192.0.2.7]:4000")));
-    world.server.resume(clock(0));
+    world.server.resume(clock(0), Instant::ZERO, &mut |_| {});
     assert_eq!(world.look_up(0, id(1), id(1)), Ok(addr(HOME)));
     assert_eq!(world.pulse(0, id(1), HOME), PulseCode::OnTime);
     assert_eq!(world.changes, [], "it did not move");
+}
+
+#[test]
+fn regression_who_was_gone_before_an_absence_stays_gone_with_or_without_a_tick() {
+    // A resume used to bring a client back that had been answered 1060 before, unless a tick had removed it.
+    for ticked in [false, true] {
+        let mut world = World::new();
+        let (gone, living) = (id(1), id(2));
+        world.register(0, gone);
+        world.register(1, living);
+        world.changes.clear();
+        if ticked {
+            assert_eq!(world.tick(GONE_AFTER), Progress::Done);
+        }
+        let back = 5 * GONE_AFTER;
+        assert_eq!(world.handle(back, Input::Resume { since: at(GONE_AFTER) }), Output::Resumed);
+        assert_eq!(world.changes, [Change::Removed { id: gone, cause: Removal::Expired }]);
+        assert_eq!(world.pulse(back, gone, HOME), PulseCode::NotFound);
+        assert_eq!(world.pulse(back, living, HOME), PulseCode::OnTime);
+        assert_eq!(world.server.records(), 1);
+    }
+}
+
+#[test]
+fn who_was_answered_1060_stays_gone_whatever_the_host_says_of_its_absence() {
+    for since in [0, GONE_AFTER, u64::MAX] {
+        let mut world = World::new();
+        world.register(0, id(1));
+        world.register(GONE_AFTER, id(2));
+        assert_eq!(world.pulse(GONE_AFTER, id(1), HOME), PulseCode::NotFound);
+        assert_eq!(world.handle(GONE_AFTER + 1, Input::Resume { since: at(since) }), Output::Resumed);
+        assert_eq!(world.pulse(GONE_AFTER + 1, id(1), HOME), PulseCode::NotFound, "since {since}");
+        assert_eq!(world.pulse(GONE_AFTER + 1, id(2), HOME), PulseCode::OnTime, "since {since}");
+    }
 }

@@ -172,7 +172,7 @@ fn inputs_and_outputs_survive_json_and_hold_no_key() {
         Input::Request(Request::PeerStatus { caller: a, peer: None }),
         Input::Request(Request::Verify { caller: a }),
         Input::Tick { budget: 5 },
-        Input::Resume,
+        Input::Resume { since: Instant::ZERO },
         Input::Request(Request::Logout { caller: a }),
     ];
     let mut world = World::new();
