@@ -33,3 +33,12 @@ impl Server {
         self.0.poll_timeout()
     }
 }
+
+/// Runs a scenario, given as JSON, from beginning to end; see [`crate::world::replay_json`].
+///
+/// # Errors
+/// If it is no scenario.
+#[wasm_bindgen]
+pub fn replay(scenario: &str) -> Result<String, JsError> {
+    Ok(crate::world::replay_json(scenario)?)
+}

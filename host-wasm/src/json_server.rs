@@ -5,6 +5,8 @@ use std::fmt;
 use rendezvous_protocol::{Change, Clock, Input, Instant, Output, Server, Timing, UnixTime};
 use serde::Serialize;
 
+use crate::one_line::one_line;
+
 /// The largest integer up to which every integer is exact as a JavaScript number.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
@@ -70,7 +72,7 @@ impl fmt::Display for InvalidInput {
 impl std::error::Error for InvalidInput {}
 
 fn parse<'a, T: serde::Deserialize<'a>>(what: &str, json: &'a str) -> Result<T, InvalidInput> {
-    serde_json::from_str(json).map_err(|error| InvalidInput(format!("{what}: {error}")))
+    serde_json::from_str(json).map_err(|error| InvalidInput(one_line(&format!("{what}: {error}"))))
 }
 
 fn millis(what: &str, number: f64) -> Result<u64, InvalidInput> {
@@ -88,6 +90,7 @@ mod tests {
     use super::*;
 
     const TIMING: &str = r#"{"pulse_interval":30000,"pulse_grace":1000,"error_time":180000}"#;
+    const RESUME: &str = r#"{"resume":{"since":0}}"#;
     const ID: &str = "00112233445566778899aabbccddeeff";
 
     #[test]
@@ -131,14 +134,17 @@ mod tests {
             (0.0, "", "input: EOF"),
             (0.0, r#"{"dance":{}}"#, "input: unknown variant `dance`"),
             (0.0, r#"{"request":{"verify":{"caller":"me"}}}"#, "input: expected 32 hex digits"),
-            (0.5, r#""resume""#, "now: 0.5 is no whole number"),
-            (-1.0, r#""resume""#, "now: -1 is no whole number"),
-            (f64::NAN, r#""resume""#, "now: NaN is no whole number"),
-            (1e16, r#""resume""#, "now: 10000000000000000 is no whole number"),
+            (0.5, RESUME, "now: 0.5 is no whole number"),
+            (-1.0, RESUME, "now: -1 is no whole number"),
+            (f64::NAN, RESUME, "now: NaN is no whole number"),
+            (1e16, RESUME, "now: 10000000000000000 is no whole number"),
         ] {
             let error = server.handle(now, 0.0, input).unwrap_err().to_string();
             assert!(error.starts_with(says), "{error}");
         }
-        assert_eq!(server.handle(0.0, 0.0, r#""resume""#).unwrap(), r#"{"output":"resumed","changes":[]}"#);
+        // Found by the fuzz target `scenario`: the name of an unknown member was quoted with its line breaks.
+        let error = server.handle(0.0, 0.0, "{\"a\\nb\":0}").unwrap_err().to_string();
+        assert!(error.contains("a\\nb") && !error.contains('\n'), "{error}");
+        assert_eq!(server.handle(0.0, 0.0, RESUME).unwrap(), r#"{"output":"resumed","changes":[]}"#);
     }
 }

@@ -4,10 +4,13 @@
 //! outputs are the protocol's own values ([`rendezvous_protocol::Input`], [`rendezvous_protocol::Output`]), so a run
 //! that was recorded natively replays here, and the other way round.
 //!
-//! [`JsonServer`] is plain Rust, so that native tests drive the same code; `bindings` is a skin over it.
+//! [`JsonServer`] and the [`world`] around it are plain Rust, so that native tests and fuzzers drive the same code;
+//! `bindings` is a skin over them.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod bindings;
 mod json_server;
+mod one_line;
+pub mod world;
 
 pub use json_server::{InvalidInput, JsonServer};

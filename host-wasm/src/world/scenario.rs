@@ -1,0 +1,152 @@
+//! A world and what happens in it, as one JSON document. There is no other format.
+//!
+//! ```json
+//! {
+//!   "version": 1,
+//!   "setup": {"timing": {"pulse_interval": 30000, "pulse_grace": 1000, "error_time": 180000}},
+//!   "actions": [
+//!     {"do": "register", "client": 0},
+//!     {"do": "pulse", "client": 0, "from": "192.0.2.7:4000"},
+//!     {"do": "advance", "millis": 31000},
+//!     {"do": "pulse", "client": 0, "from": "192.0.2.7:4000"}
+//!   ]
+//! }
+//! ```
+
+use std::fmt;
+
+use rendezvous_protocol::{Clock, Instant, ReplyWidth, Timing, UnixTime};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Action, Keys};
+use crate::one_line::one_line;
+
+/// The version that this program writes and reads. A change that older programs would read wrongly makes it grow.
+const VERSION: u32 = 1;
+
+/// The longest that one action can let time pass: up to here a JavaScript number is exact.
+const MAX_MILLIS: u64 = Instant::MAX.as_millis();
+
+/// A world, and what happens in it, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    #[serde(deserialize_with = "known_version")]
+    version: u32,
+    /// The world before anything happens.
+    pub setup: Setup,
+    /// What happens.
+    pub actions: Vec<Action>,
+}
+
+/// How a world is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// The server's durations, in milliseconds.
+    pub timing: Timing,
+    /// How many bytes a reply to a pulse has: 1, 2 or 4.
+    #[serde(default, with = "reply_width")]
+    pub reply_width: ReplyWidth,
+    /// What the clocks show at first.
+    #[serde(default = "default_start")]
+    pub start: Clock,
+    /// Decides what the clients' keys are, and whatever else is left to chance.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+impl Setup {
+    /// A world with this timing, and all else as usual.
+    pub fn new(timing: Timing) -> Self {
+        Self { timing, reply_width: ReplyWidth::default(), start: default_start(), seed: 0 }
+    }
+
+    /// The keys of its clients.
+    pub fn keys(&self) -> Keys {
+        Keys { seed: self.seed }
+    }
+}
+
+impl Scenario {
+    /// What happens in a world.
+    pub fn new(setup: Setup, actions: Vec<Action>) -> Self {
+        Self { version: VERSION, setup, actions }
+    }
+
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// [`InvalidScenario`], one line that says what is wrong and where.
+    pub fn from_json(json: &str) -> Result<Self, InvalidScenario> {
+        let scenario: Self = serde_json::from_str(json).map_err(InvalidScenario::unreadable)?;
+        for (index, action) in scenario.actions.iter().enumerate() {
+            let millis = match *action {
+                Action::Advance { millis } | Action::StepWallClock { millis } => millis.unsigned_abs(),
+                Action::Stall { millis } | Action::Restart { down: millis, .. } => millis,
+                Action::Register { .. }
+                | Action::Pulse { .. }
+                | Action::Datagram { .. }
+                | Action::Verify { .. }
+                | Action::Logout { .. }
+                | Action::LookUp { .. }
+                | Action::Status { .. }
+                | Action::Tick { .. } => 0,
+            };
+            if millis > MAX_MILLIS {
+                return Err(InvalidScenario(format!(
+                    "action {index}: {millis} ms are more than {MAX_MILLIS}, beyond which JSON numbers are not exact"
+                )));
+            }
+        }
+        Ok(scenario)
+    }
+
+    /// Writes the scenario on one line.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("every scenario can be written as JSON")
+    }
+}
+
+/// What was handed in is no scenario, and why: one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidScenario(String);
+
+impl InvalidScenario {
+    fn unreadable(error: serde_json::Error) -> Self {
+        Self(one_line(&format!("not a scenario of version {VERSION}: {error}")))
+    }
+}
+
+impl fmt::Display for InvalidScenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidScenario {}
+
+/// The decision clock at its beginning, and some day in 2027.
+fn default_start() -> Clock {
+    Clock { now: Instant::ZERO, unix: UnixTime::from_millis(1_800_000_000_000) }
+}
+
+fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    match u32::deserialize(deserializer)? {
+        VERSION => Ok(VERSION),
+        other => Err(serde::de::Error::custom(format!("version {other}"))),
+    }
+}
+
+mod reply_width {
+    use super::{Deserialize, Deserializer, ReplyWidth, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(width: &ReplyWidth, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(width.bytes())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReplyWidth, D::Error> {
+        let bytes = u8::deserialize(deserializer)?;
+        ReplyWidth::from_bytes(bytes).ok_or_else(|| serde::de::Error::custom("a reply has 1, 2 or 4 bytes"))
+    }
+}
