@@ -6,7 +6,6 @@
 mod absence;
 mod addresses;
 mod command_line;
-mod corpus;
 mod datagrams;
 mod fleet;
 mod logs;

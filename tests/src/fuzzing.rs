@@ -1,13 +1,31 @@
 //! The bodies of the fuzz targets: a function of any bytes that must not panic.
 
 use rendezvous_protocol::http::parse_bearer;
-use rendezvous_protocol::{ClientId, PULSE_LEN, PrivateKey, PulseCode, Rejection, ReplyWidth, decode_pulse};
+use rendezvous_protocol::{
+    ClientId, Instant, Output, PULSE_LEN, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Server,
+    StoredRecord, StoredRecordError, decode_pulse,
+};
+use rendezvous_wasm::world::{Scenario, replay};
+
+use crate::inputs::Inputs;
+use crate::{bytes, check, ticks};
 
 /// A target by name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 2] = [("datagram", datagram), ("bearer", bearer)];
+pub const TARGETS: [Target; 8] = [
+    ("datagram", datagram),
+    ("bearer", bearer),
+    ("path", path),
+    ("actions", actions),
+    ("ticks", without_ticks),
+    ("inputs", inputs),
+    ("stored_record", stored_record),
+    ("scenario", scenario),
+];
+
+const WIDTHS: [ReplyWidth; 3] = [ReplyWidth::One, ReplyWidth::Two, ReplyWidth::Four];
 
 /// A datagram of any bytes is a pulse if it is 32 bytes long, and is never answered with more bytes than it has.
 pub fn datagram(payload: &[u8]) {
@@ -15,10 +33,9 @@ pub fn datagram(payload: &[u8]) {
     match (decode_pulse(source, payload), <[u8; PULSE_LEN]>::try_from(payload)) {
         (Ok(id), Ok(key)) => {
             assert_eq!(id, ClientId::of(&PrivateKey::from_bytes(key)));
-            for width in [ReplyWidth::One, ReplyWidth::Two, ReplyWidth::Four] {
-                for code in PulseCode::ALL {
-                    assert!(code.encode(width).as_bytes().len() < payload.len());
-                }
+            for (width, code) in WIDTHS.into_iter().flat_map(|width| PulseCode::ALL.map(|code| (width, code)))
+            {
+                assert!(code.encode(width).as_bytes().len() < payload.len());
             }
         }
         (Err(_), Err(_)) => {}
@@ -28,8 +45,7 @@ pub fn datagram(payload: &[u8]) {
     assert!(decode_pulse(nowhere, payload).is_err());
     // The client's side of the wire: any bytes, too.
     if let Some(code) = PulseCode::decode(payload) {
-        let widths = [ReplyWidth::One, ReplyWidth::Two, ReplyWidth::Four];
-        assert!(widths.iter().any(|&width| code.encode(width).as_bytes() == payload));
+        assert!(WIDTHS.iter().any(|&width| code.encode(width).as_bytes() == payload));
     }
 }
 
@@ -46,4 +62,93 @@ pub fn bearer(header: &[u8]) {
         Err(rejection) => assert_eq!(rejection, Rejection::MalformedCredentials),
     }
     assert!(parse_bearer([header, header].into_iter()).is_err(), "two are never accepted");
+}
+
+/// The part of a path that names a client: 32 hex digits of either case name one, printed lower, and nothing else does.
+pub fn path(segment: &[u8]) {
+    let Ok(text) = str::from_utf8(segment) else { return };
+    let is_id = segment.len() == 32 && segment.iter().all(u8::is_ascii_hexdigit);
+    match text.parse::<ClientId>() {
+        Ok(id) => {
+            assert!(is_id, "{text:?} is an id");
+            assert_eq!(id.to_string(), text.to_ascii_lowercase());
+        }
+        Err(_) => assert!(!is_id, "{text:?} is no id"),
+    }
+}
+
+/// A scenario of any actions gives the model's answers.
+pub fn actions(bytes: &[u8]) {
+    if let Err(failure) = check::against_model(&bytes::scenario(bytes)) {
+        panic!("{failure}");
+    }
+}
+
+/// Two servers, one with ticks wherever there is room and one with none, give the same answers.
+pub fn without_ticks(bytes: &[u8]) {
+    let scenario = bytes::scenario(bytes);
+    let without = ticks::without(&scenario);
+    // Budgets of every kind, in an order that the bytes decide.
+    let mut chosen = bytes.iter().cycle();
+    let with = ticks::with(&without, || match chosen.next().map_or(0, |byte| byte % 4) {
+        0 => None,
+        1 => Some(u32::MAX),
+        budget => Some(u32::from(budget) - 1),
+    });
+    assert_eq!(ticks::outputs(&with), ticks::outputs(&without), "{}", without.to_json());
+}
+
+/// The whole server under any timing and any inputs, also those that no decoder makes: it does not panic, answers only
+/// what may be answered, and keeps its deadlines in order.
+pub fn inputs(bytes: &[u8]) {
+    let Some((timing, inputs)) = Inputs::read(bytes) else { return };
+    let mut server = Server::new(timing);
+    let mut now = Instant::ZERO;
+    for (at, input) in inputs {
+        let output = server.handle(at, input, &mut |_| {});
+        if !matches!(output, Output::Dropped(_)) {
+            now = now.max(at.now);
+        }
+        if let Output::Transmit { destination, .. } = output {
+            assert_ne!(destination.port(), 0, "{input:?}");
+        }
+        assert_eq!(server.records(), server.deadlines(), "{input:?}");
+        let next = server.poll_timeout();
+        assert_eq!(next.is_some(), server.records() > 0, "{input:?}");
+        if let Output::Ticked(progress) = output {
+            let due = next.is_some_and(|next| next.is_due(now));
+            assert_eq!(due, progress == Progress::More, "{input:?} leaves {next:?}");
+        }
+    }
+}
+
+/// Any bytes are a stored record of a client, or an error; a record is written as it was read. The second half of the
+/// target mends the checksum first, which else would keep the fuzzer out.
+pub fn stored_record(bytes: &[u8]) {
+    let id = ClientId::from_bytes([7; 16]);
+    let read = |bytes: &[u8]| match StoredRecord::decode(id, bytes) {
+        Ok(record) => {
+            assert_eq!(record.encode(id).as_bytes(), bytes);
+            let other = ClientId::from_bytes([8; 16]);
+            assert_eq!(StoredRecord::decode(other, bytes), Err(StoredRecordError::WrongChecksum));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    };
+    read(bytes);
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(id.as_bytes());
+    hasher.update(bytes);
+    read(&[bytes, &hasher.finalize().to_be_bytes()].concat());
+}
+
+/// Any text is a scenario or an error of one line; a scenario is written as it was read, and runs.
+pub fn scenario(json: &[u8]) {
+    let Ok(json) = str::from_utf8(json) else { return };
+    match Scenario::from_json(json) {
+        Ok(scenario) => {
+            assert_eq!(Scenario::from_json(&scenario.to_json()).as_ref(), Ok(&scenario));
+            assert_eq!(replay(&scenario).lines().count(), scenario.actions.len());
+        }
+        Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
 }

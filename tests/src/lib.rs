@@ -1,15 +1,30 @@
-//! What the tests share: servers to test, clients to test them with, and the conformance suite.
+//! What the tests share: the reference model and the strategies of the property tests, the bodies of the fuzz targets,
+//! servers to test, clients to test them with, and the conformance suite.
 //!
-//! The suite needs no more than the address of a server, so it can judge any: `cargo run -p rendezvous-tests
+//! That suite needs no more than the address of a server, so it can judge any: `cargo run -p rendezvous-tests
 //! --example conformance -- http://127.0.0.1:5025 127.0.0.1:5024`.
 
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test that called it")]
 
+pub mod bytes;
+pub mod check;
+#[cfg(feature = "native")]
 pub mod conformance;
+#[cfg(feature = "native")]
 pub mod fleet;
 pub mod fuzzing;
+pub mod inputs;
+#[cfg(feature = "native")]
 pub mod local;
+pub mod model;
+#[cfg(feature = "native")]
 pub mod process;
+pub mod secrets;
 pub mod size;
+pub mod steps;
+pub mod strategy;
+#[cfg(feature = "native")]
 pub mod target;
+pub mod ticks;
+#[cfg(feature = "native")]
 pub mod timing;

@@ -65,6 +65,6 @@ pub fn has_ipv6() -> bool {
 }
 
 /// Past the capture of the test harness: what was not tested must be seen even if the test passes.
-pub(crate) fn tell(line: &str) {
+pub fn tell(line: &str) {
     let _ = writeln!(stderr(), "{line}");
 }

@@ -1,0 +1,58 @@
+//! I6: memory is bounded by the most clients that are live at once, and nobody who is gone leaves anything behind.
+
+use rendezvous_protocol::{Clock, Input, Instant, Output, Progress, Server, Timing, UnixTime};
+use rendezvous_tests::model::Model;
+use rendezvous_tests::strategy;
+use rendezvous_wasm::world::{Action, World};
+
+use crate::harness;
+
+const CLIENTS: u16 = 8;
+
+#[test]
+fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
+    harness::check(file!(), 500, strategy::scenario(80), |scenario| {
+        let fail = |what: String| Err(format!("{what}\nscenario: {}", scenario.to_json()));
+        let mut world = World::new(scenario.setup);
+        let mut model = Model::new(&scenario.setup);
+        let mut most = 0;
+        for action in &scenario.actions {
+            let _ = model.expect(action);
+            let output = world.apply(action);
+            let (kept, living) = (world.server().records(), model.living(0..CLIENTS));
+            most = most.max(kept);
+            if kept < living {
+                return fail(format!("{living} clients are live, and {kept} are kept"));
+            }
+            if output == Some(Output::Ticked(Progress::Done)) && kept != living {
+                return fail(format!("{living} clients are live after a tick, and {kept} are kept"));
+            }
+            if world.server().capacity() > 4 * most.max(4) {
+                return fail(format!("room for {}, where {most} were the most", world.server().capacity()));
+            }
+        }
+        let _ = world.apply(&Action::Advance { millis: i64::MAX });
+        for client in 0..CLIENTS {
+            let _ = world.apply(&Action::Logout { client });
+        }
+        let _ = world.apply(&Action::Tick { budget: u32::MAX });
+        let server = world.server();
+        match (server.records(), server.deadlines(), server.poll_timeout()) {
+            (0, 0, None) => Ok(()),
+            left => fail(format!("left behind: {left:?}")),
+        }
+    });
+}
+
+#[test]
+fn inputs_that_are_refused_take_no_memory() {
+    let mut server = Server::new(Timing::default());
+    let at = Clock { now: Instant::ZERO, unix: UnixTime::from_millis(0) };
+    for number in 0..10_000_u32 {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_be_bytes());
+        let output = server.handle(at, Input::datagram(([192, 0, 2, 7], 4000).into(), &key), &mut |_| {});
+        assert!(matches!(output, Output::Transmit { .. }));
+    }
+    assert_eq!((server.records(), server.deadlines(), server.capacity()), (0, 0, 0));
+}

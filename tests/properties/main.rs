@@ -1,0 +1,19 @@
+//! The property tests, one binary: what must hold of any run, checked on many that chance makes.
+//!
+//! `PROPTEST_CASES` sets how many. A run that fails is shrunk, printed as a scenario, and kept in `proptest-regressions`,
+//! where it is tried first from then on.
+
+#![expect(clippy::unwrap_used, reason = "what fails in a helper is to fail the test that called it")]
+
+mod codecs;
+mod corpus;
+mod deadlines;
+mod harness;
+mod leftovers;
+mod model;
+mod regressions;
+mod replay;
+mod secrets;
+mod seeds;
+mod silence;
+mod ticks;

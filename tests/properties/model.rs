@@ -1,0 +1,108 @@
+//! I1, I2: every answer is the reference model's.
+
+use std::cell::Cell;
+use std::time::Instant;
+
+use rendezvous_tests::check::{self, against_model};
+use rendezvous_tests::model::{Answer, Model};
+use rendezvous_tests::size::tell;
+use rendezvous_tests::strategy;
+use rendezvous_wasm::world::World;
+
+use crate::harness;
+
+#[test]
+fn every_answer_is_the_reference_models() {
+    let (cases, transitions) = (Cell::new(0_u64), Cell::new(0_u64));
+    let began = Instant::now();
+    harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
+        let compared = against_model(&scenario).map_err(|failure| failure.to_string())?;
+        cases.set(cases.get() + 1);
+        transitions.set(transitions.get() + compared);
+        Ok(())
+    });
+    let seconds = began.elapsed().as_secs_f64();
+    let (transitions, cases) = (transitions.get(), cases.get());
+    tell(&format!(
+        "{transitions} transitions in {cases} scenarios compared with the model in {seconds:.1} s"
+    ));
+    assert!(transitions > 10 * cases, "the scenarios are too short to mean anything");
+}
+
+#[test]
+fn what_goes_over_the_wire_is_the_reference_models_answer() {
+    harness::check(file!(), 500, strategy::scenario(60), |scenario| {
+        let mut world = World::new(scenario.setup);
+        let mut model = Model::new(&scenario.setup);
+        for action in &scenario.actions {
+            let expected = model.expect(action);
+            let output = world.apply(action);
+            let reply = output.and_then(|output| world.reply(action, output));
+            check::on_the_wire(&world, &expected, reply.as_ref())
+                .map_err(|what| format!("{what}\nscenario: {}", scenario.to_json()))?;
+        }
+        Ok(())
+    });
+}
+
+/// A property that nothing can fail proves nothing: the scenarios must get to every answer, and to every boundary.
+#[test]
+fn the_scenarios_get_everywhere() {
+    use std::collections::BTreeMap;
+    let seen = Cell::new(BTreeMap::<String, u64>::new());
+    harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
+        let mut model = Model::new(&scenario.setup);
+        let mut counts = seen.take();
+        for action in &scenario.actions {
+            let kind = match model.expect(action) {
+                Answer::Silence => continue,
+                Answer::Code { number, .. } => number.to_string(),
+                Answer::Registered { .. } => "registered".into(),
+                Answer::Taken => "taken".into(),
+                Answer::Verified { .. } => "verified".into(),
+                Answer::LoggedOut { .. } => "logged out".into(),
+                Answer::Address { last_online, .. } => {
+                    format!("address, last online {}", last_online.is_some())
+                }
+                Answer::Status { status, last_online, .. } => {
+                    format!("{status}, last online {}", last_online.is_some())
+                }
+                Answer::Refused { code, .. } => code.into(),
+            };
+            *counts.entry(kind).or_default() += 1;
+        }
+        seen.set(counts);
+        Ok(())
+    });
+    let seen = seen.take();
+    for kind in [
+        "1020",
+        "1050",
+        "1060",
+        "registered",
+        "taken",
+        "verified",
+        "logged out",
+        "address, last online true",
+        "address, last online false",
+        "ONLINE, last online true",
+        "ONLINE, last online false",
+        "PENDING, last online true",
+        "PENDING, last online false",
+        "unknown_client",
+        "unknown_peer",
+        "address_unknown",
+        "malformed_client_id",
+    ] {
+        assert!(seen.get(kind).is_some_and(|&count| count >= 20), "{kind} is hardly ever answered");
+    }
+}
+
+/// The model is worth something only as long as it is another program.
+#[test]
+fn the_model_shares_no_rule_with_the_server() {
+    let source = include_str!("../src/model.rs");
+    for foreign in ["rendezvous_protocol", "lifecycle", "late_after", "gone_after", "longest_stall"] {
+        assert!(!source.contains(foreign), "the model uses {foreign}");
+    }
+}

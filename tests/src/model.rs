@@ -1,0 +1,374 @@
+//! The reference model: what every answer must be, worked out from the whole history.
+//!
+//! It is naive on purpose. It keeps a list of what happened and nothing else that could go stale: no status, no
+//! deadline, no table. Each answer scans the list from its beginning. It shares no rule with the server it is to judge;
+//! all numbers are plain integers, in milliseconds unless they are named otherwise.
+
+use std::net::{IpAddr, SocketAddr};
+
+use rendezvous_wasm::world::{Action, Keys, Setup};
+
+/// What a client gets to see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing goes out.
+    Silence,
+    /// A datagram with a code.
+    Code {
+        /// Where to.
+        to: SocketAddr,
+        /// 1020, 1050 or 1060.
+        number: u16,
+    },
+    /// 200 to a registration.
+    Registered {
+        /// Who is registered.
+        client: u16,
+        /// In Unix seconds.
+        timestamp: u64,
+    },
+    /// A registration under an id that a live client has.
+    Taken,
+    /// 200 to a verify.
+    Verified {
+        /// Who verified.
+        client: u16,
+        /// In Unix seconds.
+        timestamp: u64,
+    },
+    /// 200 to a logout.
+    LoggedOut {
+        /// Who logged out.
+        client: u16,
+    },
+    /// 200 to a lookup of an address.
+    Address {
+        /// Whose.
+        peer: u16,
+        /// The address.
+        host: IpAddr,
+        /// Its port.
+        port: u16,
+        /// In seconds.
+        last_online: Option<u64>,
+        /// In Unix seconds.
+        timestamp: u64,
+    },
+    /// 200 to a lookup of a status.
+    Status {
+        /// Whose.
+        peer: u16,
+        /// As printed.
+        status: &'static str,
+        /// In seconds.
+        last_online: Option<u64>,
+        /// In Unix seconds.
+        timestamp: u64,
+    },
+    /// A request fails.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The machine-readable code.
+        code: &'static str,
+    },
+}
+
+/// Something that happened to a client, or to all of them.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Registered {
+        client: u16,
+        at: u64,
+    },
+    Pulsed {
+        client: u16,
+        at: u64,
+        from: SocketAddr,
+    },
+    Verified {
+        client: u16,
+        at: u64,
+    },
+    LoggedOut {
+        client: u16,
+    },
+    /// The server was not running from then till then.
+    Away {
+        since: u64,
+        back: u64,
+    },
+    /// The server was stopped, and started again. The clock may have begun anew in between.
+    Restarted {
+        stopped: u64,
+        back: u64,
+    },
+}
+
+/// What the history says of a client that has not gone.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    heard: Option<u64>,
+    pulsed: Option<u64>,
+    address: Option<SocketAddr>,
+}
+
+/// The model of a server, its clocks and its clients.
+#[derive(Debug)]
+pub struct Model {
+    interval: u64,
+    grace: u64,
+    error_time: u64,
+    keys: Keys,
+    /// What the clocks show.
+    clock: u64,
+    unix: u64,
+    /// The latest that the server has seen of the first: for it, that clock never runs backwards.
+    now: u64,
+    history: Vec<Event>,
+}
+
+/// Where the clocks stop: 2^53 − 1.
+const END_OF_TIME: u64 = 9_007_199_254_740_991;
+
+impl Model {
+    /// Nothing has happened yet.
+    pub fn new(setup: &Setup) -> Self {
+        let timing = &setup.timing;
+        Self {
+            interval: timing.pulse_interval().0,
+            grace: timing.pulse_grace().0,
+            error_time: timing.error_time().0,
+            keys: setup.keys(),
+            clock: setup.start.now.as_millis(),
+            unix: setup.start.unix.as_millis(),
+            now: 0,
+            history: vec![],
+        }
+    }
+
+    /// What must come of `action`.
+    pub fn expect(&mut self, action: &Action) -> Answer {
+        match *action {
+            Action::Advance { millis } => {
+                self.clock = moved(self.clock, millis);
+                self.unix = moved(self.unix, millis);
+                return Answer::Silence;
+            }
+            Action::StepWallClock { millis } => {
+                self.unix = moved(self.unix, millis);
+                return Answer::Silence;
+            }
+            Action::Stall { millis } => {
+                self.stall(millis);
+                return Answer::Silence;
+            }
+            Action::Restart { down, rebooted } => {
+                self.restart(down, rebooted);
+                return Answer::Silence;
+            }
+            // What does not count as a pulse does not reach the part of the server that looks at the clock.
+            Action::Datagram { from, ref payload } if payload.as_ref().len() != 32 || from.port() == 0 => {
+                return Answer::Silence;
+            }
+            Action::Pulse { from, .. } if from.port() == 0 => return Answer::Silence,
+            Action::Register { .. }
+            | Action::Pulse { .. }
+            | Action::Datagram { .. }
+            | Action::Verify { .. }
+            | Action::Logout { .. }
+            | Action::LookUp { .. }
+            | Action::Status { .. }
+            | Action::Tick { .. } => self.now = self.now.max(self.clock),
+        }
+        let timestamp = self.unix / 1000;
+        match *action {
+            Action::Register { client } => {
+                if self.standing(client).is_some() {
+                    return Answer::Taken;
+                }
+                self.history.push(Event::Registered { client, at: self.now });
+                Answer::Registered { client, timestamp }
+            }
+            Action::Pulse { client, from } => self.pulse(Some(client), from),
+            Action::Datagram { from, ref payload } => self.pulse(self.keys.client(payload.as_ref()), from),
+            Action::Verify { client } => {
+                if self.standing(client).is_none() {
+                    return UNKNOWN_CLIENT;
+                }
+                self.history.push(Event::Verified { client, at: self.now });
+                Answer::Verified { client, timestamp }
+            }
+            Action::Logout { client } => {
+                if self.standing(client).is_none() {
+                    return UNKNOWN_CLIENT;
+                }
+                self.history.push(Event::LoggedOut { client });
+                Answer::LoggedOut { client }
+            }
+            Action::LookUp { client, peer } => match self.look_up(client, peer) {
+                Err(refused) => refused,
+                Ok((_, Standing { address: None, .. })) => {
+                    Answer::Refused { status: 404, code: "address_unknown" }
+                }
+                Ok((peer, Standing { address: Some(address), pulsed, .. })) => Answer::Address {
+                    peer,
+                    host: as_ipv4_if_mapped(address.ip()),
+                    port: address.port(),
+                    last_online: self.seconds_since(pulsed),
+                    timestamp,
+                },
+            },
+            Action::Status { client, peer } => match self.look_up(client, peer) {
+                Err(refused) => refused,
+                Ok((peer, Standing { heard, pulsed, .. })) => {
+                    let online = heard.is_some_and(|then| self.now < then + self.interval + self.grace);
+                    Answer::Status {
+                        peer,
+                        status: if online { "ONLINE" } else { "PENDING" },
+                        last_online: self.seconds_since(pulsed),
+                        timestamp,
+                    }
+                }
+            },
+            Action::Tick { .. }
+            | Action::Advance { .. }
+            | Action::StepWallClock { .. }
+            | Action::Stall { .. }
+            | Action::Restart { .. } => Answer::Silence,
+        }
+    }
+
+    /// Which of these clients are registered and not gone.
+    pub fn living(&self, clients: impl Iterator<Item = u16>) -> usize {
+        clients.filter(|&client| self.standing(client).is_some()).count()
+    }
+
+    /// When the client will be gone if nothing more is heard of it; `None` if there is no such client.
+    pub fn gone_at(&self, client: u16) -> Option<u64> {
+        self.standing(client).map(|standing| self.judged_from(&standing) + self.interval + self.error_time)
+    }
+
+    /// The latest time that the server has seen.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn pulse(&mut self, client: Option<u16>, from: SocketAddr) -> Answer {
+        let number = match client.and_then(|client| Some((client, self.standing(client)?))) {
+            None => 1060,
+            Some((_, standing)) if self.now >= self.judged_from(&standing) + self.interval + self.grace => {
+                1050
+            }
+            Some((client, _)) => {
+                self.history.push(Event::Pulsed { client, at: self.now, from });
+                1020
+            }
+        };
+        Answer::Code { to: from, number }
+    }
+
+    fn look_up(&self, client: u16, peer: Option<u16>) -> Result<(u16, Standing), Answer> {
+        if self.standing(client).is_none() {
+            return Err(UNKNOWN_CLIENT);
+        }
+        let peer = peer.ok_or(Answer::Refused { status: 400, code: "malformed_client_id" })?;
+        let standing = self.standing(peer).ok_or(Answer::Refused { status: 404, code: "unknown_peer" })?;
+        Ok((peer, standing))
+    }
+
+    fn stall(&mut self, millis: u64) {
+        let since = self.clock;
+        self.clock = moved(self.clock, i64::try_from(millis).unwrap_or(i64::MAX));
+        self.unix = moved(self.unix, i64::try_from(millis).unwrap_or(i64::MAX));
+        if self.clock - since > self.grace.max(1000) {
+            let since = since.max(self.now);
+            self.now = self.now.max(self.clock);
+            self.history.push(Event::Away { since, back: self.now });
+        }
+    }
+
+    fn restart(&mut self, down: u64, rebooted: bool) {
+        let stopped = self.now.max(self.clock);
+        self.clock = moved(self.clock, i64::try_from(down).unwrap_or(i64::MAX));
+        self.unix = moved(self.unix, i64::try_from(down).unwrap_or(i64::MAX));
+        if rebooted {
+            self.clock = 0;
+        }
+        self.now = self.clock;
+        self.history.push(Event::Restarted { stopped, back: self.now });
+    }
+
+    /// Scans the whole history for what it says of `client`. `None`: it never registered, logged out, or has gone.
+    fn standing(&self, client: u16) -> Option<Standing> {
+        let mut standing: Option<Standing> = None;
+        let mut resumed = 0;
+        for event in &self.history {
+            match *event {
+                Event::Registered { client: who, at } if who == client => {
+                    standing = Some(Standing { heard: Some(at), pulsed: None, address: None });
+                }
+                Event::Pulsed { client: who, at, from } if who == client => {
+                    standing = Some(Standing { heard: Some(at), pulsed: Some(at), address: Some(from) });
+                }
+                Event::Verified { client: who, at } if who == client => {
+                    standing = standing.map(|before| Standing { heard: Some(at), ..before });
+                }
+                Event::LoggedOut { client: who } if who == client => standing = None,
+                Event::Registered { .. }
+                | Event::Pulsed { .. }
+                | Event::Verified { .. }
+                | Event::LoggedOut { .. } => {}
+                Event::Away { since, back } => {
+                    standing = standing.filter(|standing| !self.gone(standing, resumed, since));
+                    resumed = back;
+                }
+                Event::Restarted { stopped, back } => {
+                    standing = standing
+                        .filter(|standing| !self.gone(standing, resumed, stopped))
+                        .map(|before| Standing { heard: None, pulsed: None, ..before });
+                    resumed = back;
+                }
+            }
+        }
+        standing.filter(|standing| !self.gone(standing, resumed, self.now))
+    }
+
+    fn gone(&self, standing: &Standing, resumed: u64, then: u64) -> bool {
+        then >= standing.heard.unwrap_or(0).max(resumed) + self.interval + self.error_time
+    }
+
+    /// From when on the client's silence counts against it.
+    fn judged_from(&self, standing: &Standing) -> u64 {
+        let resumed = self.history.iter().rev().find_map(|event| match *event {
+            Event::Away { back, .. } | Event::Restarted { back, .. } => Some(back),
+            Event::Registered { .. }
+            | Event::Pulsed { .. }
+            | Event::Verified { .. }
+            | Event::LoggedOut { .. } => None,
+        });
+        standing.heard.max(resumed).unwrap_or(0)
+    }
+
+    fn seconds_since(&self, then: Option<u64>) -> Option<u64> {
+        then.map(|then| (self.now - then) / 1000)
+    }
+}
+
+const UNKNOWN_CLIENT: Answer = Answer::Refused { status: 401, code: "unknown_client" };
+
+fn moved(clock: u64, millis: i64) -> u64 {
+    let moved = i128::from(clock) + i128::from(millis);
+    u64::try_from(moved.clamp(0, i128::from(END_OF_TIME))).unwrap_or(0)
+}
+
+/// `::ffff:192.0.2.7` is 192.0.2.7.
+fn as_ipv4_if_mapped(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(v6) => match v6.octets() {
+            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => IpAddr::from([a, b, c, d]),
+            _ => ip,
+        },
+        IpAddr::V4(_) => ip,
+    }
+}

@@ -1,0 +1,117 @@
+//! proptest strategies for scenarios. What they make shrinks towards fewer steps, earlier clients and whole seconds.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use proptest::collection::vec;
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::sample::select;
+use rendezvous_protocol::{Millis, ReplyWidth, StoredRecord, Timing, UnixTime};
+use rendezvous_wasm::world::{Action, Scenario, Setup};
+
+use crate::steps::{Boundary, Step, TIMINGS, concrete, timing};
+
+/// So few that they meet each other.
+const CLIENTS: u16 = 5;
+
+/// Where datagrams come from: two ports of one host, the same host in IPv6 clothes, others, and port 0.
+pub const SOURCES: [SocketAddr; 8] = [
+    v4([192, 0, 2, 7], 4000),
+    v4([192, 0, 2, 7], 4001),
+    v6(Ipv4Addr::new(192, 0, 2, 7).to_ipv6_mapped(), 4000, 0),
+    v4([198, 51, 100, 9], 5000),
+    v6(Ipv6Addr::new(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1), 4000, 0),
+    v6(Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1), 4000, 3),
+    v6(Ipv6Addr::LOCALHOST, 65535, 0),
+    v4([192, 0, 2, 7], 0),
+];
+
+const fn v4([a, b, c, d]: [u8; 4], port: u16) -> SocketAddr {
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), port))
+}
+
+const fn v6(ip: Ipv6Addr, port: u16, scope: u32) -> SocketAddr {
+    SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))
+}
+
+/// A scenario of up to `steps` steps.
+pub fn scenario(steps: usize) -> impl Strategy<Value = Scenario> {
+    (setup(), vec(step(), 0..steps)).prop_map(|(setup, steps)| {
+        let actions = concrete(&setup, steps);
+        Scenario::new(setup, actions)
+    })
+}
+
+/// A world of any timing.
+pub fn setup() -> impl Strategy<Value = Setup> {
+    let width = select(vec![ReplyWidth::Two, ReplyWidth::One, ReplyWidth::Four]);
+    (any_timing(), width, any::<u64>()).prop_map(|(timing, reply_width, seed)| Setup {
+        reply_width,
+        seed,
+        ..Setup::new(timing)
+    })
+}
+
+/// A valid timing: one of those that are known to matter, or any.
+pub fn any_timing() -> impl Strategy<Value = Timing> {
+    let any = (1..100_000_u64, 0..5_000_u64, 1..500_000_u64).prop_map(|(interval, grace, more)| {
+        Timing::new(Millis(interval), Millis(grace), Millis(grace + more)).unwrap()
+    });
+    prop_oneof![3 => (0..TIMINGS.len()).prop_map(timing), 1 => any]
+}
+
+/// The address of a datagram's sender.
+pub fn source() -> impl Strategy<Value = SocketAddr> {
+    select(&SOURCES)
+}
+
+/// A record as a store may hold it.
+pub fn stored_record() -> impl Strategy<Value = StoredRecord> {
+    let time = || proptest::option::of(any::<u64>().prop_map(UnixTime::from_millis));
+    let address = proptest::option::of(any::<SocketAddr>());
+    (address, time(), time()).prop_map(|(address, last_seen, last_pulse)| StoredRecord {
+        address: address.map(rendezvous_protocol::canonical_address),
+        last_seen,
+        last_pulse,
+    })
+}
+
+/// One step.
+pub fn step() -> impl Strategy<Value = Step> {
+    let client = || 0..CLIENTS;
+    let peer = || proptest::option::weighted(0.95, 0..CLIENTS + 1);
+    let far = 9_007_199_254_740_991_i64;
+    let offset = select(vec![0_i8, -1, 1]);
+    let boundary = select(vec![Boundary::Late, Boundary::Gone]);
+    prop_oneof![
+        6 => (client(), boundary, offset)
+            .prop_map(|(client, boundary, offset)| Step::Aim { client, boundary, offset }),
+        18 => prop_oneof![
+            3 => client().prop_map(|client| Action::Register { client }),
+            6 => (client(), source()).prop_map(|(client, from)| Action::Pulse { client, from }),
+            1 => (source(), payload())
+                .prop_map(|(from, payload)| Action::Datagram { from, payload: payload.into() }),
+            3 => client().prop_map(|client| Action::Verify { client }),
+            1 => client().prop_map(|client| Action::Logout { client }),
+            3 => (client(), peer()).prop_map(|(client, peer)| Action::LookUp { client, peer }),
+            3 => (client(), peer()).prop_map(|(client, peer)| Action::Status { client, peer }),
+        ]
+        .prop_map(Step::Act),
+        7 => prop_oneof![
+            3 => (0..2_000_i64).prop_map(|millis| Action::Advance { millis }),
+            1 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
+            1 => (-far..=far).prop_map(|millis| Action::Advance { millis }),
+            1 => (-far..=far).prop_map(|millis| Action::StepWallClock { millis }),
+            3 => prop_oneof![Just(u32::MAX), 0..4_u32].prop_map(|budget| Action::Tick { budget }),
+            1 => prop_oneof![990..1_010_u64, 4_995..5_005_u64, 0..1_000_000_u64]
+                .prop_map(|millis| Action::Stall { millis }),
+            1 => (0..1_000_000_u64, any::<bool>())
+                .prop_map(|(down, rebooted)| Action::Restart { down, rebooted }),
+        ]
+        .prop_map(Step::Act),
+    ]
+}
+
+/// The bytes of a datagram: often of a length that matters.
+fn payload() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![vec(any::<u8>(), 32..=32), vec(any::<u8>(), 31..=33), vec(any::<u8>(), 0..80),]
+}
