@@ -62,6 +62,7 @@ conforms! {
         an_id_is_no_key,
         a_key_is_not_taken_from_a_query_or_a_body,
         a_query_is_ignored,
+        a_peer_is_named_by_the_path_and_not_by_the_query,
         what_is_wrong_first_is_said_first;
 
     lifecycle on with_short_timing:

@@ -48,6 +48,31 @@ fn a_stored_record_survives_and_nothing_else_passes_for_one() {
 }
 
 #[test]
+fn a_stored_record_that_is_refused_is_refused_for_what_is_wrong() {
+    let id = ClientId::from_bytes([7; 16]);
+    // With a checksum as if somebody had meant it.
+    let signed = |body: &[u8]| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(id.as_bytes());
+        hasher.update(body);
+        [body, &hasher.finalize().to_be_bytes()].concat()
+    };
+    let mapped = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
+    for (bytes, says) in [
+        (signed(&[1, 0, 0]), "of 7 bytes is cut off or too long"),
+        (signed(&[2, 0]), "of version 2: this program reads version 1"),
+        (signed(&[1, 0b0001_0000]), "with unknown contents (0b00010000)"),
+        (signed(&[1, 0b0000_0011]), "with unknown contents (0b00000011)"),
+        ([&[1, 0], &[0; 4][..]].concat(), "that is damaged, or another client's"),
+        (signed(&[&[1, 2], &mapped[..], &[0, 9]].concat()), "with an IPv4 address written as IPv6"),
+    ] {
+        let error = StoredRecord::decode(id, &bytes).unwrap_err().to_string();
+        assert_eq!(error.strip_prefix("a stored record "), Some(says));
+    }
+    assert!(StoredRecord::decode(id, &signed(&[1, 0])).is_ok());
+}
+
+#[test]
 fn a_reply_is_read_in_the_width_it_was_written_in_and_in_no_other_way() {
     for code in PulseCode::ALL {
         for (width, bytes) in WIDTHS.map(|width| (width, code.encode(width))) {
@@ -262,6 +287,8 @@ fn keys_come_from_the_generator_and_nowhere_else() {
 fn times_and_durations_are_read_within_their_bounds_and_errors_say_what_is_wrong() {
     assert_eq!(serde_json::from_str::<Instant>("18446744073709551615").unwrap(), Instant::MAX);
     assert_eq!(Instant::from_millis(12_034).to_string(), "12.034s");
+    assert_eq!(Millis::from_secs(3) + Millis(1), Millis(3_001));
+    assert_eq!(Millis::from_secs(u64::MAX) + Millis(1), Millis(u64::MAX), "sums stop at the end");
     for (triple, says) in [
         ((0, 0, 1), "longer than zero"),
         ((9, 5, 5), "shorter than the error time"),

@@ -1,6 +1,7 @@
 //! Runs a property on many values.
 
 use std::fmt::Debug;
+use std::sync::OnceLock;
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestRunner};
@@ -21,11 +22,7 @@ pub(crate) fn check<S: Strategy>(
 {
     let mut config = Config::with_source_file(file);
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = match Size::get() {
-            Size::Quick => quick,
-            Size::Standard => 5 * quick,
-            Size::Long => 50 * quick,
-        };
+        config.cases = quick * factor();
     }
     config.failure_persistence =
         Some(Box::new(FileFailurePersistence::SourceParallel("proptest-regressions")));
@@ -34,4 +31,12 @@ pub(crate) fn check<S: Strategy>(
     if let Err(failure) = result {
         panic!("{failure}");
     }
+}
+
+/// How many times as many cases as are quick.
+fn factor() -> u32 {
+    static FACTOR: OnceLock<u32> = OnceLock::new();
+    *FACTOR.get_or_init(|| {
+        Size::get().pick("the cases of every property, as a multiple of what is quick", 1, 5, 50)
+    })
 }

@@ -56,3 +56,22 @@ fn inputs_that_are_refused_take_no_memory() {
     }
     assert_eq!((server.records(), server.deadlines(), server.capacity()), (0, 0, 0));
 }
+
+#[test]
+fn a_client_that_is_restored_twice_is_there_once() {
+    let mut server = Server::new(Timing::default());
+    let id = World::default().id(0);
+    for address in [None, Some(([192, 0, 2, 7], 4000).into())] {
+        server.restore(id, address);
+    }
+    assert_eq!((server.records(), server.deadlines()), (1, 1));
+    let at = |millis| Clock { now: Instant::from_millis(millis), unix: UnixTime::from_millis(0) };
+    server.resume(at(5), Instant::ZERO, &mut |_| {});
+    let gone_after = server.timing().gone_after().0;
+    assert!(
+        server.observe(at(gone_after + 4), id).is_ok_and(|found| found.address.is_some()),
+        "the later one"
+    );
+    assert_eq!(server.tick(at(gone_after + 5), 9, &mut |_| {}), Progress::Done);
+    assert_eq!((server.records(), server.deadlines(), server.poll_timeout()), (0, 0, None));
+}

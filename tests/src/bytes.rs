@@ -25,8 +25,9 @@ const NO_PEER: u8 = 0xEF;
 
 /// Durations that a stall or a restart may take: nothing, around a second, around a long grace, and long.
 const ABSENCES: [u64; 8] = [0, 999, 1_000, 1_001, 5_000, 5_001, 209_999, 1_000_000];
-/// Time that just passes.
-const PASSES: [i64; 8] = [1, 7, 999, 1_000, 29_999, 100_000, -1, -40_000];
+/// Time that passes: so many indexes are eighths of the pulse interval, and these follow.
+const EIGHTHS: u8 = 10;
+const PASSES: [i64; 6] = [1, 7, 1_000, 100_000, -1, -40_000];
 /// What ticks look at.
 const BUDGETS: [u32; 4] = [u32::MAX, 0, 1, 2];
 
@@ -110,8 +111,8 @@ impl Reader<'_> {
             op::LOOK_UP => Action::LookUp { client: self.client()?, peer: self.peer()? },
             op::STATUS => Action::Status { client: self.client()?, peer: self.peer()? },
             op::AIM => return self.aim(),
-            op::ADVANCE => Action::Advance { millis: self.passing()? },
-            op::STEP_WALL_CLOCK => Action::StepWallClock { millis: self.passing()? },
+            op::ADVANCE => return self.advance(),
+            op::STEP_WALL_CLOCK => Action::StepWallClock { millis: self.step_of_a_clock()? },
             op::TICK => Action::Tick { budget: self.budget()? },
             op::STALL => Action::Stall { millis: self.absence()? },
             _ => Action::Restart { rebooted: self.byte()? & 1 == 1, down: self.absence()? },
@@ -162,14 +163,26 @@ impl Reader<'_> {
         Some(payload)
     }
 
-    fn passing(&mut self) -> Option<i64> {
+    fn advance(&mut self) -> Option<Step> {
         let byte = self.byte()?;
-        let far = rendezvous_protocol::Instant::MAX.as_millis() as i64;
-        if byte < IN_FULL {
-            Some(PASSES[usize::from(byte) % PASSES.len()])
-        } else {
-            self.u64().map(|millis| (millis as i64).clamp(-far, far))
+        if byte >= IN_FULL {
+            return self.millis().map(|millis| Step::Act(Action::Advance { millis }));
         }
+        let index = byte % (EIGHTHS + PASSES.len() as u8);
+        Some(match index.checked_sub(EIGHTHS) {
+            None => Step::Pass { eighths: index },
+            Some(index) => Step::Act(Action::Advance { millis: PASSES[usize::from(index)] }),
+        })
+    }
+
+    fn step_of_a_clock(&mut self) -> Option<i64> {
+        let byte = self.byte()?;
+        if byte < IN_FULL { Some(PASSES[usize::from(byte) % PASSES.len()]) } else { self.millis() }
+    }
+
+    fn millis(&mut self) -> Option<i64> {
+        let far = rendezvous_protocol::Instant::MAX.as_millis() as i64;
+        self.u64().map(|millis| (millis as i64).clamp(-far, far))
     }
 
     fn budget(&mut self) -> Option<u32> {

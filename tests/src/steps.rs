@@ -9,6 +9,11 @@ use rendezvous_wasm::world::{Action, Setup};
 pub enum Step {
     /// This happens.
     Act(Action),
+    /// A part of the pulse interval passes, so that under any timing clients live long enough to matter.
+    Pass {
+        /// How many eighths.
+        eighths: u8,
+    },
     /// Time passes until a boundary of `client`, give or take `offset` ms.
     Aim {
         /// Whose boundary.
@@ -57,6 +62,10 @@ pub fn concrete(setup: &Setup, steps: impl IntoIterator<Item = Step>) -> Vec<Act
     for step in steps {
         let action = match step {
             Step::Act(action) => action,
+            Step::Pass { eighths } => {
+                let interval = setup.timing.pulse_interval().0;
+                Action::Advance { millis: (interval * u64::from(eighths) / 8) as i64 }
+            }
             Step::Aim { client, boundary, offset } => {
                 let from = heard_at(&heard, client).unwrap_or(0).max(resumed);
                 let after = match boundary {

@@ -33,11 +33,20 @@ const fn v6(ip: Ipv6Addr, port: u16, scope: u32) -> SocketAddr {
     SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))
 }
 
-/// A scenario of up to `steps` steps.
+/// A scenario of up to `steps` steps. Most begin with clients that are there already.
 pub fn scenario(steps: usize) -> impl Strategy<Value = Scenario> {
-    (setup(), vec(step(), 0..steps)).prop_map(|(setup, steps)| {
-        let actions = concrete(&setup, steps);
-        Scenario::new(setup, actions)
+    (setup(), vec(present(), 0..usize::from(CLIENTS)), vec(step(), 0..steps)).prop_map(
+        |(setup, present, steps)| {
+            let actions = concrete(&setup, present.into_iter().flatten().chain(steps));
+            Scenario::new(setup, actions)
+        },
+    )
+}
+
+/// A client registers and pulses.
+fn present() -> impl Strategy<Value = [Step; 2]> {
+    (0..CLIENTS, source()).prop_map(|(client, from)| {
+        [Step::Act(Action::Register { client }), Step::Act(Action::Pulse { client, from })]
     })
 }
 
@@ -78,36 +87,42 @@ pub fn stored_record() -> impl Strategy<Value = StoredRecord> {
 /// One step.
 pub fn step() -> impl Strategy<Value = Step> {
     let client = || 0..CLIENTS;
-    let peer = || proptest::option::weighted(0.95, 0..CLIENTS + 1);
-    let far = 9_007_199_254_740_991_i64;
-    let offset = select(vec![0_i8, -1, 1]);
-    let boundary = select(vec![Boundary::Late, Boundary::Gone]);
+    let peer = || proptest::option::weighted(0.97, 0..CLIENTS + 1);
+    let offset = || select(vec![0_i8, -1, 1]);
+    let aim = |boundary| {
+        (client(), offset()).prop_map(move |(client, offset)| Step::Aim { client, boundary, offset })
+    };
+    let asked = prop_oneof![
+        8 => client().prop_map(|client| Action::Register { client }),
+        10 => (client(), source()).prop_map(|(client, from)| Action::Pulse { client, from }),
+        1 => (source(), payload())
+            .prop_map(|(from, payload)| Action::Datagram { from, payload: payload.into() }),
+        5 => client().prop_map(|client| Action::Verify { client }),
+        1 => client().prop_map(|client| Action::Logout { client }),
+        5 => (client(), peer()).prop_map(|(client, peer)| Action::LookUp { client, peer }),
+        5 => (client(), peer()).prop_map(|(client, peer)| Action::Status { client, peer }),
+    ];
+    let ticked = prop_oneof![Just(u32::MAX), 0..4_u32].prop_map(|budget| Action::Tick { budget });
     prop_oneof![
-        6 => (client(), boundary, offset)
-            .prop_map(|(client, boundary, offset)| Step::Aim { client, boundary, offset }),
-        18 => prop_oneof![
-            3 => client().prop_map(|client| Action::Register { client }),
-            6 => (client(), source()).prop_map(|(client, from)| Action::Pulse { client, from }),
-            1 => (source(), payload())
-                .prop_map(|(from, payload)| Action::Datagram { from, payload: payload.into() }),
-            3 => client().prop_map(|client| Action::Verify { client }),
-            1 => client().prop_map(|client| Action::Logout { client }),
-            3 => (client(), peer()).prop_map(|(client, peer)| Action::LookUp { client, peer }),
-            3 => (client(), peer()).prop_map(|(client, peer)| Action::Status { client, peer }),
-        ]
-        .prop_map(Step::Act),
-        7 => prop_oneof![
-            3 => (0..2_000_i64).prop_map(|millis| Action::Advance { millis }),
-            1 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
-            1 => (-far..=far).prop_map(|millis| Action::Advance { millis }),
-            1 => (-far..=far).prop_map(|millis| Action::StepWallClock { millis }),
-            3 => prop_oneof![Just(u32::MAX), 0..4_u32].prop_map(|budget| Action::Tick { budget }),
-            1 => prop_oneof![990..1_010_u64, 4_995..5_005_u64, 0..1_000_000_u64]
-                .prop_map(|millis| Action::Stall { millis }),
-            1 => (0..1_000_000_u64, any::<bool>())
-                .prop_map(|(down, rebooted)| Action::Restart { down, rebooted }),
-        ]
-        .prop_map(Step::Act),
+        60 => asked.prop_map(Step::Act),
+        12 => (0..=9_u8).prop_map(|eighths| Step::Pass { eighths }),
+        8 => aim(Boundary::Late),
+        2 => aim(Boundary::Gone),
+        5 => ticked.prop_map(Step::Act),
+        3 => disturbance().prop_map(Step::Act),
+    ]
+}
+
+/// What does not happen every day.
+fn disturbance() -> impl Strategy<Value = Action> {
+    let far = 9_007_199_254_740_991_i64;
+    let absence = || prop_oneof![990..1_010_u64, 4_995..5_005_u64, 0..1_000_000_u64];
+    prop_oneof![
+        4 => absence().prop_map(|millis| Action::Stall { millis }),
+        4 => (absence(), any::<bool>()).prop_map(|(down, rebooted)| Action::Restart { down, rebooted }),
+        3 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
+        2 => (-far..=far).prop_map(|millis| Action::StepWallClock { millis }),
+        1 => (-far..=far).prop_map(|millis| Action::Advance { millis }),
     ]
 }
 

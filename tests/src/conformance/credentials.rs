@@ -94,6 +94,15 @@ checks! {
         client.call(Method::POST, "/verify?client_id=someone-else").assert_ok();
     }
 
+    /// The specification calls the id a query parameter, and shows it in the path; the path counts.
+    fn a_peer_is_named_by_the_path_and_not_by_the_query(target) {
+        let (client, other) = (target.register(), target.register());
+        let path = format!("/peer/{}/udp/status?client_id={}", client.id(), other.id());
+        assert_eq!(client.call(Method::GET, &path).assert_ok().json["client_id"], client.id().to_string());
+        let path = format!("/peer/x/udp/status?client_id={}", other.id());
+        client.call(Method::GET, &path).assert_problem(400, "malformed_client_id");
+    }
+
     /// The order of the checks: route, method, credentials, path, peer.
     fn what_is_wrong_first_is_said_first(target) {
         let bearer = target.register().bearer();
