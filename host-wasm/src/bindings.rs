@@ -39,6 +39,7 @@ impl Server {
 /// # Errors
 /// If it is no scenario.
 #[wasm_bindgen]
+#[expect(unreachable_pub, reason = "JavaScript reaches it")]
 pub fn replay(scenario: &str) -> Result<String, JsError> {
     Ok(crate::world::replay_json(scenario)?)
 }

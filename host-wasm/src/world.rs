@@ -5,7 +5,7 @@
 //! form is the [`Scenario`].
 //!
 //! The world is a host, as the protocol's driver contract wants it: it owns the clocks, keeps the records that a restart
-//! brings back, tells the server of its absences, and knows the clients' keys, which never enter a scenario.
+//! brings back, tells the server of its absences, and knows the clients' keys, which a scenario need not hold.
 
 mod action;
 mod keys;
@@ -102,6 +102,11 @@ impl World {
     /// What the latest action changed.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// How it was set up.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
     }
 
     /// Both clocks.

@@ -128,6 +128,9 @@ pub enum ReplyWidth {
 }
 
 impl ReplyWidth {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::One, Self::Two, Self::Four];
+
     /// The width of `bytes` bytes, if there is one.
     pub const fn from_bytes(bytes: u8) -> Option<Self> {
         match bytes {

@@ -214,12 +214,14 @@ impl Server {
     /// now on every client that was not gone before has as long as if it had been heard just now.
     ///
     /// `since` is when the server was last running: [`Instant::ZERO`] if it was not, on this clock. Who was gone by
-    /// then stays gone, whether or not a tick has removed it, and is reported to `changes`.
+    /// then stays gone, whether or not a tick has removed it, and is reported to `changes`. So a resume does the work that
+    /// ticks were behind with when the absence began, all of it: as long as that takes, it holds up whoever calls.
     pub fn resume(&mut self, at: Clock, since: Instant, changes: &mut impl FnMut(Change)) {
         let last_call = self.now;
         self.advance(at);
         // It was running at the last call, and it is running now.
         let since = since.max(last_call).min(self.now);
+        // With such a budget it is always done.
         let _done = self.sweep(since, usize::MAX, changes);
         self.resumed_at = self.now;
     }

@@ -14,14 +14,13 @@ use rendezvous_protocol::{
     Change, ClientId, Instant, Millis, Output, PrivateKey, PulseCode, Record, Rejection, Removal, ReplyWidth,
     StoredRecord, Timing, UnixTime,
 };
+use rendezvous_tests::fuzzing::with_checksum;
 use rendezvous_tests::strategy;
 use rendezvous_wasm::world::{Scenario, World};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::harness;
-
-const WIDTHS: [ReplyWidth; 3] = [ReplyWidth::One, ReplyWidth::Two, ReplyWidth::Four];
 
 #[test]
 fn a_stored_record_survives_and_nothing_else_passes_for_one() {
@@ -50,13 +49,7 @@ fn a_stored_record_survives_and_nothing_else_passes_for_one() {
 #[test]
 fn a_stored_record_that_is_refused_is_refused_for_what_is_wrong() {
     let id = ClientId::from_bytes([7; 16]);
-    // With a checksum as if somebody had meant it.
-    let signed = |body: &[u8]| {
-        let mut hasher = crc32fast::Hasher::new();
-        hasher.update(id.as_bytes());
-        hasher.update(body);
-        [body, &hasher.finalize().to_be_bytes()].concat()
-    };
+    let signed = |body: &[u8]| with_checksum(id, body);
     let mapped = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
     for (bytes, says) in [
         (signed(&[1, 0, 0]), "of 7 bytes is cut off or too long"),
@@ -70,12 +63,21 @@ fn a_stored_record_that_is_refused_is_refused_for_what_is_wrong() {
         assert_eq!(error.strip_prefix("a stored record "), Some(says));
     }
     assert!(StoredRecord::decode(id, &signed(&[1, 0])).is_ok());
+
+    // And of one record, every change of any one byte.
+    let good = signed(&[1, 0b1101, 192, 0, 2, 7, 15, 160, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 7]);
+    assert!(StoredRecord::decode(id, &good).is_ok());
+    for (index, flip) in (0..good.len()).flat_map(|index| (1..=255).map(move |flip| (index, flip))) {
+        let mut corrupt = good.clone();
+        corrupt[index] ^= flip;
+        assert!(StoredRecord::decode(id, &corrupt).is_err(), "byte {index} ^ {flip}");
+    }
 }
 
 #[test]
 fn a_reply_is_read_in_the_width_it_was_written_in_and_in_no_other_way() {
     for code in PulseCode::ALL {
-        for (width, bytes) in WIDTHS.map(|width| (width, code.encode(width))) {
+        for (width, bytes) in ReplyWidth::ALL.map(|width| (width, code.encode(width))) {
             assert_eq!(bytes.as_bytes().len(), usize::from(width.bytes()));
             assert_eq!(PulseCode::decode(bytes.as_bytes()), Some(code));
             assert_eq!(ReplyWidth::from_bytes(width.bytes()), Some(width));
@@ -83,7 +85,7 @@ fn a_reply_is_read_in_the_width_it_was_written_in_and_in_no_other_way() {
         assert_eq!(PulseCode::from_number(code.number()), Some(code));
         assert_eq!(code.to_string(), code.number().to_string());
     }
-    assert_eq!((0..=255).filter_map(ReplyWidth::from_bytes).count(), WIDTHS.len());
+    assert_eq!((0..=255).filter_map(ReplyWidth::from_bytes).count(), ReplyWidth::ALL.len());
     // All there are of one and two bytes; of more, those that differ from a reply in one byte.
     let short =
         (0..=u8::MAX).map(|byte| vec![byte]).chain((0..=u16::MAX).map(|two| two.to_be_bytes().to_vec()));

@@ -2,13 +2,10 @@
 
 use rendezvous_protocol::{Change, Clock, Input, Instant, Output, Progress, Removal, UnixTime};
 use rendezvous_tests::model::Model;
-use rendezvous_tests::strategy;
+use rendezvous_tests::strategy::{self, CLIENTS};
 use rendezvous_wasm::world::{Action, World};
 
 use crate::harness;
-
-/// How many different clients the strategies have, and then some.
-const CLIENTS: u16 = 8;
 
 #[test]
 fn a_host_that_sleeps_until_poll_timeout_forgets_every_client_to_the_millisecond() {

@@ -2,12 +2,10 @@
 
 use rendezvous_protocol::{Clock, Input, Instant, Output, Progress, Server, Timing, UnixTime};
 use rendezvous_tests::model::Model;
-use rendezvous_tests::strategy;
+use rendezvous_tests::strategy::{self, CLIENTS};
 use rendezvous_wasm::world::{Action, World};
 
 use crate::harness;
-
-const CLIENTS: u16 = 8;
 
 #[test]
 fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
@@ -45,7 +43,7 @@ fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
 }
 
 #[test]
-fn inputs_that_are_refused_take_no_memory() {
+fn pulses_of_nobody_take_no_memory() {
     let mut server = Server::new(Timing::default());
     let at = Clock { now: Instant::ZERO, unix: UnixTime::from_millis(0) };
     for number in 0..10_000_u32 {

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::time::Instant;
 
-use rendezvous_tests::check::{self, against_model};
+use rendezvous_tests::check::against_model;
 use rendezvous_tests::model::{Answer, Model};
 use rendezvous_tests::size::tell;
-use rendezvous_tests::strategy;
-use rendezvous_wasm::world::World;
+use rendezvous_tests::strategy::{self, CLIENTS};
+use rendezvous_tests::wire;
+use rendezvous_wasm::world::{Action, World};
 
 use crate::harness;
 
@@ -38,7 +39,7 @@ fn what_goes_over_the_wire_is_the_reference_models_answer() {
             let expected = model.expect(action);
             let output = world.apply(action);
             let reply = output.and_then(|output| world.reply(action, output));
-            check::on_the_wire(&world, &expected, reply.as_ref())
+            wire::matches(&world, &expected, reply.as_ref())
                 .map_err(|what| format!("{what}\nscenario: {}", scenario.to_json()))?;
         }
         Ok(())
@@ -50,10 +51,28 @@ fn what_goes_over_the_wire_is_the_reference_models_answer() {
 fn the_scenarios_get_everywhere() {
     use std::collections::BTreeMap;
     let seen = Cell::new(BTreeMap::<String, u64>::new());
+    let cases = Cell::new(0_u64);
     harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
-        let mut model = Model::new(&scenario.setup);
+        let (mut model, mut clock) = (Model::new(&scenario.setup), World::new(scenario.setup));
         let mut counts = seen.take();
+        cases.set(cases.get() + 1);
+        // When each client was, or will be, late and gone: also of those that are.
+        let mut boundaries = [(0, 0); CLIENTS as usize];
         for action in &scenario.actions {
+            if let Action::Pulse { client, from } = *action
+                && from.port() != 0
+            {
+                let (late, gone) = boundaries[usize::from(client)];
+                let now =
+                    scenario.setup.start.now.as_millis().max(clock.clock().now.as_millis()).max(model.now());
+                for (boundary, at) in [("late", late), ("gone", gone)] {
+                    let offset = now as i64 - at as i64;
+                    if at > 0 && (-1..=1).contains(&offset) {
+                        *counts.entry(format!("a pulse at {boundary} {offset:+} ms")).or_default() += 1;
+                    }
+                }
+            }
+            let _ = clock.apply(action);
             let kind = match model.expect(action) {
                 Answer::Silence => continue,
                 Answer::Code { number, .. } => number.to_string(),
@@ -70,6 +89,11 @@ fn the_scenarios_get_everywhere() {
                 Answer::Refused { code, .. } => code.into(),
             };
             *counts.entry(kind).or_default() += 1;
+            for (client, boundary) in (0..).zip(&mut boundaries) {
+                if let (Some(late), Some(gone)) = (model.late_at(client), model.gone_at(client)) {
+                    *boundary = (late, gone);
+                }
+            }
         }
         seen.set(counts);
         Ok(())
@@ -93,8 +117,15 @@ fn the_scenarios_get_everywhere() {
         "unknown_peer",
         "address_unknown",
         "malformed_client_id",
+        "a pulse at late -1 ms",
+        "a pulse at late +0 ms",
+        "a pulse at late +1 ms",
+        "a pulse at gone -1 ms",
+        "a pulse at gone +0 ms",
+        "a pulse at gone +1 ms",
     ] {
-        assert!(seen.get(kind).is_some_and(|&count| count >= 20), "{kind} is hardly ever answered");
+        let count = seen.get(kind).copied().unwrap_or(0);
+        assert!(count >= cases.get() / 100, "{kind}: only {count} times in {} scenarios", cases.get());
     }
 }
 

@@ -1,7 +1,7 @@
 //! I7: nobody gets more bytes out of the server than they put in, and what is no pulse gets none.
 
-use rendezvous_tests::strategy;
-use rendezvous_wasm::world::{Action, Reply, World};
+use rendezvous_tests::{check, strategy};
+use rendezvous_wasm::world::{Action, Reply, Scenario, World};
 
 use crate::harness;
 
@@ -33,5 +33,27 @@ fn a_datagram_is_answered_to_its_source_with_fewer_bytes_or_not_at_all() {
             }
         }
         Ok(())
+    });
+}
+
+/// The key is all that makes a pulse: a datagram with a client's key in it is that client's, whoever sent it.
+#[test]
+fn a_datagram_that_holds_a_key_is_its_clients_pulse() {
+    harness::check(file!(), 300, strategy::scenario(60), |scenario| {
+        let keys = scenario.setup.keys();
+        let as_datagrams = scenario.actions.iter().map(|action| {
+            if let Action::Pulse { client, from } = *action {
+                Action::Datagram { from, payload: keys.key(client).reveal().to_vec().into() }
+            } else {
+                action.clone()
+            }
+        });
+        let as_datagrams = Scenario::new(scenario.setup, as_datagrams.collect());
+        check::against_model(&as_datagrams).map_err(|failure| failure.to_string())?;
+        let outputs = |scenario: &Scenario| {
+            let mut world = World::new(scenario.setup);
+            scenario.actions.iter().map(|action| world.apply(action)).collect::<Vec<_>>()
+        };
+        if outputs(&as_datagrams) == outputs(&scenario) { Ok(()) } else { Err(scenario.to_json()) }
     });
 }

@@ -60,7 +60,13 @@ pub fn scenario(bytes: &[u8]) -> Scenario {
 
 /// Writes a scenario so that [`scenario`] reads it back. Its clocks and its seed must be the usual ones, and it may
 /// have no more than [`MAX_STEPS`] actions.
+///
+/// # Panics
+/// If they are not.
 pub fn of(scenario: &Scenario) -> Vec<u8> {
+    let Setup { timing, reply_width, .. } = scenario.setup;
+    assert_eq!(scenario.setup, Setup { reply_width, ..Setup::new(timing) }, "bytes have no room for these");
+    assert!(scenario.actions.len() <= MAX_STEPS, "{} actions are too many", scenario.actions.len());
     let mut bytes = vec![];
     write_setup(&mut bytes, &scenario.setup);
     for action in &scenario.actions {
@@ -95,7 +101,7 @@ impl Reader<'_> {
             let (interval, grace, error_time) = (self.u64()?, self.u64()?, self.u64()?);
             Timing::new(Millis(interval), Millis(grace), Millis(error_time)).unwrap_or_default()
         };
-        let reply_width = [ReplyWidth::Two, ReplyWidth::One, ReplyWidth::Four][usize::from(width) % 3];
+        let reply_width = ReplyWidth::ALL[usize::from(width) % ReplyWidth::ALL.len()];
         Some(Setup { reply_width, ..Setup::new(timing) })
     }
 
@@ -138,8 +144,9 @@ impl Reader<'_> {
     fn aim(&mut self) -> Option<Step> {
         let client = self.client()?;
         let byte = self.byte()?;
-        let boundary = if byte & 1 == 0 { Boundary::Late } else { Boundary::Gone };
-        Some(Step::Aim { client, boundary, offset: (byte >> 1) as i8 % 3 - 1 })
+        let boundary =
+            [Boundary::Late, Boundary::Gone, Boundary::Late, Boundary::Pending][usize::from(byte & 3)];
+        Some(Step::Aim { client, boundary, offset: (byte >> 2) as i8 % 3 - 1 })
     }
 
     fn source(&mut self) -> Option<SocketAddr> {
@@ -208,11 +215,7 @@ impl Reader<'_> {
 fn write_setup(bytes: &mut Vec<u8>, setup: &Setup) {
     let timing = &setup.timing;
     let triple = (timing.pulse_interval().0, timing.pulse_grace().0, timing.error_time().0);
-    let width = match setup.reply_width {
-        ReplyWidth::Two => 0,
-        ReplyWidth::One => 1,
-        ReplyWidth::Four => 2,
-    };
+    let width = ReplyWidth::ALL.iter().position(|known| *known == setup.reply_width).unwrap() as u8;
     match TIMINGS.iter().position(|known| *known == triple) {
         Some(index) => bytes.extend([index as u8, width]),
         None => {

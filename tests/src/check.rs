@@ -1,13 +1,14 @@
 //! Puts a world and the reference model through the same scenario and compares what comes out.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use rendezvous_protocol::lifecycle::Status;
-use rendezvous_protocol::{DropReason, Output, Progress, Response};
-use rendezvous_wasm::world::{Action, Reply, Scenario, World};
-use serde_json::{Value, json};
+use rendezvous_protocol::{Change, DropReason, Instant, Output, Progress, Record, Removal, Response, Server};
+use rendezvous_wasm::world::{Action, Scenario, World};
 
-use crate::model::{Answer, Model};
+use crate::model::{Answer, Model, Standing, as_ipv4_if_mapped};
+use crate::strategy::CLIENTS;
 
 /// Where world and model part, or an invariant breaks.
 pub struct Failure {
@@ -39,13 +40,12 @@ pub fn against_model(scenario: &Scenario) -> Result<u64, Failure> {
     let mut world = World::new(scenario.setup);
     let mut model = Model::new(&scenario.setup);
     for (index, action) in scenario.actions.iter().enumerate() {
+        let before = client_of(&world, action).and_then(|client| model.standing(client));
         let expected = model.expect(action);
         let output = world.apply(action);
-        step(&world, &model, action, output, &expected).map_err(|what| Failure {
-            scenario: scenario.to_json(),
-            index,
-            what,
-        })?;
+        step(&world, &model, action, output, &expected)
+            .and_then(|()| changes(&world, &model, action, &expected, before))
+            .map_err(|what| Failure { scenario: scenario.to_json(), index, what })?;
     }
     Ok(scenario.actions.len() as u64)
 }
@@ -62,7 +62,15 @@ fn step(
     if answer != *expected {
         return Err(format!("{action:?} is answered with {answer:?}, where the model says {expected:?}"));
     }
-    let server = world.server();
+    let now = Instant::from_millis(model.now());
+    output.map_or(Ok(()), |output| deadlines_in_order(world.server(), now, output))
+}
+
+/// What must hold of a server's deadlines after `output`, where `now` is the latest time that it has seen (I5).
+///
+/// # Errors
+/// What does not.
+pub fn deadlines_in_order(server: &Server, now: Instant, output: Output) -> Result<(), String> {
     if server.records() != server.deadlines() {
         return Err(format!("{} records have {} deadlines", server.records(), server.deadlines()));
     }
@@ -70,16 +78,81 @@ fn step(
     if next.is_some() != (server.records() > 0) {
         return Err(format!("{} records, and the next deadline is {next:?}", server.records()));
     }
-    if let Some(Output::Ticked(progress)) = output {
-        let due = next.is_some_and(|next| next.as_millis() <= model.now());
+    if let Output::Ticked(progress) = output {
+        let due = next.is_some_and(|next| next.as_millis() <= now.as_millis());
         if due != (progress == Progress::More) {
-            return Err(format!(
-                "a tick at {} says {progress:?}, and the next deadline is {next:?}",
-                model.now()
-            ));
+            return Err(format!("a tick at {now} says {progress:?}, and the next deadline is {next:?}"));
         }
     }
     Ok(())
+}
+
+/// Checks what the server says has changed: neither less than a store has to know, nor more.
+fn changes(
+    world: &World,
+    model: &Model,
+    action: &Action,
+    answer: &Answer,
+    before: Option<Standing>,
+) -> Result<(), String> {
+    let client = client_of(world, action).unwrap_or_default();
+    let id = world.id(client);
+    let record = model.standing(client).map(|standing| Record {
+        address: standing.address.map(canonical),
+        last_seen: standing.heard.map(Instant::from_millis),
+        last_pulse: standing.pulsed.map(Instant::from_millis),
+    });
+    let moved =
+        || before.and_then(|before| before.address).map(canonical) != record.and_then(|now| now.address);
+    let expected = match (answer, record) {
+        (Answer::Registered { .. }, Some(record)) => Some(Change::Registered { id, record }),
+        (Answer::Code { number: 1020, .. }, Some(record)) => moved().then_some(Change::Moved { id, record }),
+        (Answer::Verified { .. }, Some(record)) => Some(Change::Verified { id, record }),
+        (Answer::LoggedOut { .. }, _) => Some(Change::Removed { id, cause: Removal::LoggedOut }),
+        (Answer::Silence, _) => {
+            // Time passed, or nothing happened: at most, clients that are gone were forgotten.
+            let living: Vec<_> = (0..CLIENTS).filter(|&client| model.standing(client).is_some()).collect();
+            let wrong = world.changes().iter().find(|change| match **change {
+                Change::Removed { id, cause: Removal::Expired } => {
+                    living.iter().any(|&client| world.id(client) == id)
+                }
+                Change::Registered { .. }
+                | Change::Moved { .. }
+                | Change::Verified { .. }
+                | Change::Removed { .. } => true,
+            });
+            return wrong.map_or(Ok(()), |wrong| Err(format!("{action:?} makes the change {wrong:?}")));
+        }
+        _ => None,
+    };
+    let told = world.changes();
+    if told == expected.as_slice() {
+        Ok(())
+    } else {
+        Err(format!("{action:?} makes the changes {told:?}, where the model says {expected:?}"))
+    }
+}
+
+/// Whose action it is.
+fn client_of(world: &World, action: &Action) -> Option<u16> {
+    match *action {
+        Action::Datagram { ref payload, .. } => world.setup().keys().client(payload.as_ref()),
+        Action::Register { client }
+        | Action::Pulse { client, .. }
+        | Action::Verify { client }
+        | Action::Logout { client }
+        | Action::LookUp { client, .. }
+        | Action::Status { client, .. } => Some(client),
+        Action::Advance { .. }
+        | Action::StepWallClock { .. }
+        | Action::Tick { .. }
+        | Action::Stall { .. }
+        | Action::Restart { .. } => None,
+    }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(as_ipv4_if_mapped(address.ip()), address.port())
 }
 
 /// An output in the words of the model.
@@ -88,14 +161,19 @@ pub fn answer(world: &World, action: &Action, output: Output) -> Answer {
         assert_eq!(world.id(client), id, "{action:?} is answered about somebody else");
         client
     };
-    let (client, peer) = if let Action::LookUp { client, peer } | Action::Status { client, peer } = *action {
-        (client, peer)
-    } else if let Action::Register { client } | Action::Verify { client } | Action::Logout { client } =
-        *action
-    {
-        (client, None)
-    } else {
-        (u16::MAX, None)
+    let client = client_of(world, action).unwrap_or_default();
+    let peer = match *action {
+        Action::LookUp { peer, .. } | Action::Status { peer, .. } => peer,
+        Action::Register { .. }
+        | Action::Pulse { .. }
+        | Action::Datagram { .. }
+        | Action::Verify { .. }
+        | Action::Logout { .. }
+        | Action::Advance { .. }
+        | Action::StepWallClock { .. }
+        | Action::Tick { .. }
+        | Action::Stall { .. }
+        | Action::Restart { .. } => None,
     };
     match output {
         Output::Transmit { destination, code } => Answer::Code { to: destination, number: code.number() },
@@ -136,71 +214,4 @@ pub fn answer(world: &World, action: &Action, output: Output) -> Answer {
         | Output::Ticked(_)
         | Output::Resumed => Answer::Silence,
     }
-}
-
-/// Compares what goes over the wire, byte for byte or member for member, with what the model says of it.
-///
-/// # Errors
-/// What differs.
-pub fn on_the_wire(world: &World, expected: &Answer, reply: Option<&Reply>) -> Result<(), String> {
-    let (expected_status, members) = match (expected, reply) {
-        (Answer::Silence, None) => return Ok(()),
-        (Answer::Code { to, number }, Some(Reply::Datagram { to: sent_to, bytes })) => {
-            return if to == sent_to && ends_with_number(bytes, *number) {
-                Ok(())
-            } else {
-                Err(format!("{expected:?} goes out as {reply:?}"))
-            };
-        }
-        (Answer::Registered { client, timestamp }, _) => (
-            200,
-            json!({"client_id": hex_id(world, *client), "timestamp": timestamp, "ok": true, "udp_port": 5024}),
-        ),
-        (Answer::Taken, _) => (503, json!({"code": "unavailable", "ok": false})),
-        (Answer::Verified { client, timestamp }, _) => {
-            (200, json!({"client_id": hex_id(world, *client), "timestamp": timestamp, "ok": true}))
-        }
-        (Answer::LoggedOut { client }, _) => (200, json!({"client_id": hex_id(world, *client), "ok": true})),
-        (Answer::Address { peer, host, port, last_online, timestamp }, _) => (
-            200,
-            json!({"client_id": hex_id(world, *peer), "host": host.to_string(), "port": port,
-                   "last_online": last_online, "timestamp": timestamp, "ok": true}),
-        ),
-        (Answer::Status { peer, status, last_online, timestamp }, _) => (
-            200,
-            json!({"client_id": hex_id(world, *peer), "status": status, "last_online": last_online,
-                   "timestamp": timestamp, "ok": true}),
-        ),
-        (Answer::Refused { status, code }, _) => {
-            (*status, json!({"status": status, "code": code, "ok": false}))
-        }
-        (Answer::Silence | Answer::Code { .. }, _) => {
-            return Err(format!("{expected:?} goes out as {reply:?}"));
-        }
-    };
-    let Some(Reply::Http { status, body }) = reply else {
-        return Err(format!("{expected:?} goes out as {reply:?}"));
-    };
-    let body: Value = serde_json::from_str(body).map_err(|error| format!("{body}: {error}"))?;
-    let Value::Object(members) = members else { unreachable!("json! made an object") };
-    for (name, value) in &members {
-        if body.get(name) != Some(value) {
-            return Err(format!("{name} of {expected:?} goes out as {:?}", body.get(name)));
-        }
-    }
-    if *status == expected_status {
-        Ok(())
-    } else {
-        Err(format!("{expected:?} goes out with status {status}"))
-    }
-}
-
-/// Big-endian, in as many bytes as there are.
-fn ends_with_number(bytes: &[u8], number: u16) -> bool {
-    let wide = u32::from(number).to_be_bytes();
-    matches!(bytes.len(), 1 | 2 | 4) && wide.ends_with(bytes)
-}
-
-fn hex_id(world: &World, client: u16) -> String {
-    hex::encode(world.id(client).as_bytes())
 }

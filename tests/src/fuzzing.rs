@@ -2,8 +2,8 @@
 
 use rendezvous_protocol::http::parse_bearer;
 use rendezvous_protocol::{
-    ClientId, Instant, Output, PULSE_LEN, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Server,
-    StoredRecord, StoredRecordError, decode_pulse,
+    ClientId, DatagramContent, DropReason, Input, Instant, Output, PULSE_LEN, PrivateKey, PulseCode,
+    Rejection, ReplyWidth, Request, Response, Server, StoredRecord, StoredRecordError, decode_pulse,
 };
 use rendezvous_wasm::world::{Scenario, replay};
 
@@ -25,15 +25,14 @@ pub const TARGETS: [Target; 8] = [
     ("scenario", scenario),
 ];
 
-const WIDTHS: [ReplyWidth; 3] = [ReplyWidth::One, ReplyWidth::Two, ReplyWidth::Four];
-
 /// A datagram of any bytes is a pulse if it is 32 bytes long, and is never answered with more bytes than it has.
 pub fn datagram(payload: &[u8]) {
     let source = ([192, 0, 2, 7], 4000).into();
     match (decode_pulse(source, payload), <[u8; PULSE_LEN]>::try_from(payload)) {
         (Ok(id), Ok(key)) => {
             assert_eq!(id, ClientId::of(&PrivateKey::from_bytes(key)));
-            for (width, code) in WIDTHS.into_iter().flat_map(|width| PulseCode::ALL.map(|code| (width, code)))
+            for (width, code) in
+                ReplyWidth::ALL.into_iter().flat_map(|width| PulseCode::ALL.map(|code| (width, code)))
             {
                 assert!(code.encode(width).as_bytes().len() < payload.len());
             }
@@ -45,7 +44,7 @@ pub fn datagram(payload: &[u8]) {
     assert!(decode_pulse(nowhere, payload).is_err());
     // The client's side of the wire: any bytes, too.
     if let Some(code) = PulseCode::decode(payload) {
-        assert!(WIDTHS.iter().any(|&width| code.encode(width).as_bytes() == payload));
+        assert!(ReplyWidth::ALL.iter().any(|&width| code.encode(width).as_bytes() == payload));
     }
 }
 
@@ -109,16 +108,45 @@ pub fn inputs(bytes: &[u8]) {
         if !matches!(output, Output::Dropped(_)) {
             now = now.max(at.now);
         }
-        if let Output::Transmit { destination, .. } = output {
-            assert_ne!(destination.port(), 0, "{input:?}");
+        assert!(may_answer(&input, &output), "{input:?} is answered with {output:?}");
+        if let Err(what) = check::deadlines_in_order(&server, now, output) {
+            panic!("{input:?}: {what}");
         }
-        assert_eq!(server.records(), server.deadlines(), "{input:?}");
-        let next = server.poll_timeout();
-        assert_eq!(next.is_some(), server.records() > 0, "{input:?}");
-        if let Output::Ticked(progress) = output {
-            let due = next.is_some_and(|next| next.is_due(now));
-            assert_eq!(due, progress == Progress::More, "{input:?} leaves {next:?}");
+    }
+}
+
+/// Whether an output is of a kind that answers this input.
+fn may_answer(input: &Input, output: &Output) -> bool {
+    match *input {
+        Input::Datagram { content: DatagramContent::Noise(reason), .. } => *output == Output::Dropped(reason),
+        Input::Datagram { source, content: DatagramContent::Pulse(_) } if source.port() == 0 => {
+            *output == Output::Dropped(DropReason::SourcePortZero)
         }
+        Input::Datagram { source, content: DatagramContent::Pulse(_) } => {
+            matches!(*output, Output::Transmit { destination, .. } if destination == source)
+        }
+        Input::Request(Request::Register { id }) => {
+            matches!(*output, Output::Registered { client_id, .. } if client_id == id)
+                || *output == Output::Taken
+        }
+        Input::Request(Request::Verify { caller }) => {
+            matches!(*output, Output::Response(Response::Verified { client_id, .. }) if client_id == caller)
+                || *output == Output::Rejection(Rejection::UnknownClient)
+        }
+        Input::Request(Request::Logout { caller }) => {
+            *output == Output::Response(Response::LoggedOut { client_id: caller })
+                || *output == Output::Rejection(Rejection::UnknownClient)
+        }
+        Input::Request(Request::PeerAddress { peer, .. }) => {
+            matches!(*output, Output::Response(Response::PeerAddress { client_id, .. }) if Some(client_id) == peer)
+                || matches!(output, Output::Rejection(_))
+        }
+        Input::Request(Request::PeerStatus { peer, .. }) => {
+            matches!(*output, Output::Response(Response::PeerStatus { client_id, .. }) if Some(client_id) == peer)
+                || matches!(output, Output::Rejection(_))
+        }
+        Input::Tick { .. } => matches!(output, Output::Ticked(_)),
+        Input::Resume { .. } => *output == Output::Resumed,
     }
 }
 
@@ -135,10 +163,15 @@ pub fn stored_record(bytes: &[u8]) {
         Err(error) => assert!(!error.to_string().is_empty()),
     };
     read(bytes);
+    read(&with_checksum(id, bytes));
+}
+
+/// The body of a stored record with the checksum that belongs to it, as if somebody had meant it.
+pub fn with_checksum(id: ClientId, body: &[u8]) -> Vec<u8> {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(id.as_bytes());
-    hasher.update(bytes);
-    read(&[bytes, &hasher.finalize().to_be_bytes()].concat());
+    hasher.update(body);
+    [body, &hasher.finalize().to_be_bytes()].concat()
 }
 
 /// Any text is a scenario or an error of one line; a scenario is written as it was read, and runs.

@@ -28,3 +28,4 @@ pub mod target;
 pub mod ticks;
 #[cfg(feature = "native")]
 pub mod timing;
+pub mod wire;

@@ -106,11 +106,14 @@ enum Event {
 }
 
 /// What the history says of a client that has not gone.
-#[derive(Clone, Copy, Debug)]
-struct Standing {
-    heard: Option<u64>,
-    pulsed: Option<u64>,
-    address: Option<SocketAddr>,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// When it last registered, pulsed or verified; `None` if not since a restart.
+    pub heard: Option<u64>,
+    /// When its latest accepted pulse was; likewise.
+    pub pulsed: Option<u64>,
+    /// Where that came from, exactly as received.
+    pub address: Option<SocketAddr>,
 }
 
 /// The model of a server, its clocks and its clients.
@@ -239,9 +242,49 @@ impl Model {
         }
     }
 
+    /// Scans the whole history for what it says of `client`. `None`: it never registered, logged out, or has gone.
+    pub fn standing(&self, client: u16) -> Option<Standing> {
+        let mut standing: Option<Standing> = None;
+        let mut resumed = 0;
+        for event in &self.history {
+            match *event {
+                Event::Registered { client: who, at } if who == client => {
+                    standing = Some(Standing { heard: Some(at), pulsed: None, address: None });
+                }
+                Event::Pulsed { client: who, at, from } if who == client => {
+                    standing = Some(Standing { heard: Some(at), pulsed: Some(at), address: Some(from) });
+                }
+                Event::Verified { client: who, at } if who == client => {
+                    standing = standing.map(|before| Standing { heard: Some(at), ..before });
+                }
+                Event::LoggedOut { client: who } if who == client => standing = None,
+                Event::Registered { .. }
+                | Event::Pulsed { .. }
+                | Event::Verified { .. }
+                | Event::LoggedOut { .. } => {}
+                Event::Away { since, back } => {
+                    standing = standing.filter(|standing| !self.gone(standing, resumed, since));
+                    resumed = back;
+                }
+                Event::Restarted { stopped, back } => {
+                    standing = standing
+                        .filter(|standing| !self.gone(standing, resumed, stopped))
+                        .map(|before| Standing { heard: None, pulsed: None, ..before });
+                    resumed = back;
+                }
+            }
+        }
+        standing.filter(|standing| !self.gone(standing, resumed, self.now))
+    }
+
     /// Which of these clients are registered and not gone.
     pub fn living(&self, clients: impl Iterator<Item = u16>) -> usize {
         clients.filter(|&client| self.standing(client).is_some()).count()
+    }
+
+    /// From when on a pulse of the client is late; `None` if there is no such client.
+    pub fn late_at(&self, client: u16) -> Option<u64> {
+        self.standing(client).map(|standing| self.judged_from(&standing) + self.interval + self.grace)
     }
 
     /// When the client will be gone if nothing more is heard of it; `None` if there is no such client.
@@ -299,41 +342,6 @@ impl Model {
         self.history.push(Event::Restarted { stopped, back: self.now });
     }
 
-    /// Scans the whole history for what it says of `client`. `None`: it never registered, logged out, or has gone.
-    fn standing(&self, client: u16) -> Option<Standing> {
-        let mut standing: Option<Standing> = None;
-        let mut resumed = 0;
-        for event in &self.history {
-            match *event {
-                Event::Registered { client: who, at } if who == client => {
-                    standing = Some(Standing { heard: Some(at), pulsed: None, address: None });
-                }
-                Event::Pulsed { client: who, at, from } if who == client => {
-                    standing = Some(Standing { heard: Some(at), pulsed: Some(at), address: Some(from) });
-                }
-                Event::Verified { client: who, at } if who == client => {
-                    standing = standing.map(|before| Standing { heard: Some(at), ..before });
-                }
-                Event::LoggedOut { client: who } if who == client => standing = None,
-                Event::Registered { .. }
-                | Event::Pulsed { .. }
-                | Event::Verified { .. }
-                | Event::LoggedOut { .. } => {}
-                Event::Away { since, back } => {
-                    standing = standing.filter(|standing| !self.gone(standing, resumed, since));
-                    resumed = back;
-                }
-                Event::Restarted { stopped, back } => {
-                    standing = standing
-                        .filter(|standing| !self.gone(standing, resumed, stopped))
-                        .map(|before| Standing { heard: None, pulsed: None, ..before });
-                    resumed = back;
-                }
-            }
-        }
-        standing.filter(|standing| !self.gone(standing, resumed, self.now))
-    }
-
     fn gone(&self, standing: &Standing, resumed: u64, then: u64) -> bool {
         then >= standing.heard.unwrap_or(0).max(resumed) + self.interval + self.error_time
     }
@@ -363,7 +371,7 @@ fn moved(clock: u64, millis: i64) -> u64 {
 }
 
 /// `::ffff:192.0.2.7` is 192.0.2.7.
-fn as_ipv4_if_mapped(ip: IpAddr) -> IpAddr {
+pub fn as_ipv4_if_mapped(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V6(v6) => match v6.octets() {
             [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => IpAddr::from([a, b, c, d]),

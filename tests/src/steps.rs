@@ -1,7 +1,7 @@
 //! Steps: what generators make, and what becomes a list of actions. A step may aim at a boundary, so that time does not
 //! just pass but passes to −1, 0 or +1 ms of a moment that matters.
 
-use rendezvous_protocol::{Millis, Timing};
+use rendezvous_protocol::{Instant, Millis, Timing};
 use rendezvous_wasm::world::{Action, Setup};
 
 /// An action, or time that passes until something is about to happen.
@@ -28,6 +28,8 @@ pub enum Step {
 /// When a client's standing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Boundary {
+    /// From here on it is no longer shown ONLINE. After an absence this comes before [`Boundary::Late`].
+    Pending,
     /// From here on its pulse is late.
     Late,
     /// From here on it is gone.
@@ -50,70 +52,97 @@ pub fn timing(index: usize) -> Timing {
     Timing::new(Millis(interval), Millis(grace), Millis(error_time)).unwrap()
 }
 
-/// Turns steps into actions. It follows what each client was last heard, roughly: a step may miss its boundary, which
-/// makes it some other passing of time.
+/// Turns steps into actions.
 pub fn concrete(setup: &Setup, steps: impl IntoIterator<Item = Step>) -> Vec<Action> {
-    let late_after = setup.timing.late_after().0;
-    let gone_after = setup.timing.gone_after().0;
-    let mut now = setup.start.now.as_millis();
-    let mut resumed = 0;
-    let mut heard: Vec<(u16, u64)> = vec![];
-    let mut actions = vec![];
-    for step in steps {
+    let mut rough = Rough { setup: *setup, now: setup.start.now.as_millis(), resumed: 0, heard: vec![] };
+    steps.into_iter().map(|step| rough.concrete(step)).collect()
+}
+
+/// What a generator has to know of the clients in order to aim. It need not be right: a step that misses its boundary is
+/// some other passing of time.
+struct Rough {
+    setup: Setup,
+    now: u64,
+    resumed: u64,
+    /// The living, and when they were last heard.
+    heard: Vec<(u16, u64)>,
+}
+
+impl Rough {
+    fn concrete(&mut self, step: Step) -> Action {
         let action = match step {
             Step::Act(action) => action,
             Step::Pass { eighths } => {
-                let interval = setup.timing.pulse_interval().0;
+                let interval = self.setup.timing.pulse_interval().0;
                 Action::Advance { millis: (interval * u64::from(eighths) / 8) as i64 }
             }
             Step::Aim { client, boundary, offset } => {
-                let from = heard_at(&heard, client).unwrap_or(0).max(resumed);
-                let after = match boundary {
-                    Boundary::Late => late_after,
-                    Boundary::Gone => gone_after,
+                let heard = self.heard(client).unwrap_or(0);
+                let target = match boundary {
+                    Boundary::Pending => heard + self.late_after(),
+                    Boundary::Late => heard.max(self.resumed) + self.late_after(),
+                    Boundary::Gone => heard.max(self.resumed) + self.gone_after(),
                 };
-                let target = (from + after).saturating_add_signed(offset.into());
-                Action::Advance { millis: target.saturating_sub(now) as i64 }
+                let target = target.saturating_add_signed(offset.into());
+                Action::Advance { millis: target.saturating_sub(self.now) as i64 }
             }
         };
-        match action {
-            Action::Register { client } | Action::Verify { client } => hear(&mut heard, client, now),
-            Action::Pulse { client, .. } => {
-                let from = heard_at(&heard, client).unwrap_or(0).max(resumed);
-                if now < from + late_after {
-                    hear(&mut heard, client, now);
+        self.follow(&action);
+        action
+    }
+
+    fn follow(&mut self, action: &Action) {
+        let now = self.now;
+        let judged_from = |heard: u64| heard.max(self.resumed);
+        match *action {
+            Action::Register { client } => {
+                if self.heard(client).is_none_or(|heard| now >= judged_from(heard) + self.gone_after()) {
+                    self.heard.retain(|(who, _)| *who != client);
+                    self.heard.push((client, now));
                 }
             }
-            Action::Advance { millis } => now = now.saturating_add_signed(millis),
+            Action::Verify { client } => self.hear(client, self.gone_after()),
+            Action::Pulse { client, .. } => self.hear(client, self.late_after()),
+            Action::Logout { client } => self.heard.retain(|(who, _)| *who != client),
+            Action::Advance { millis } => self.now = now.saturating_add_signed(millis),
             Action::Stall { millis } => {
-                now = now.saturating_add(millis);
-                resumed = now;
+                self.now = now.saturating_add(millis);
+                if millis > self.setup.timing.longest_stall().0 {
+                    self.resumed = self.now;
+                }
             }
             Action::Restart { down, rebooted } => {
-                now = if rebooted { 0 } else { now.saturating_add(down) };
-                resumed = now;
-                heard.clear();
+                self.now = if rebooted { 0 } else { now.saturating_add(down) };
+                self.resumed = self.now;
+                self.heard.iter_mut().for_each(|(_, at)| *at = 0);
             }
             Action::Datagram { .. }
-            | Action::Logout { .. }
             | Action::LookUp { .. }
             | Action::Status { .. }
             | Action::StepWallClock { .. }
             | Action::Tick { .. } => {}
         }
-        now = now.min(rendezvous_protocol::Instant::MAX.as_millis());
-        actions.push(action);
+        self.now = self.now.min(Instant::MAX.as_millis());
     }
-    actions
-}
 
-fn heard_at(heard: &[(u16, u64)], client: u16) -> Option<u64> {
-    heard.iter().find(|(who, _)| *who == client).map(|&(_, at)| at)
-}
+    fn heard(&self, client: u16) -> Option<u64> {
+        self.heard.iter().find(|(who, _)| *who == client).map(|&(_, at)| at)
+    }
 
-fn hear(heard: &mut Vec<(u16, u64)>, client: u16, now: u64) {
-    match heard.iter_mut().find(|(who, _)| *who == client) {
-        Some((_, at)) => *at = now,
-        None => heard.push((client, now)),
+    /// The client is heard, if it lives and is not silent for as long as this.
+    fn hear(&mut self, client: u16, within: u64) {
+        let (now, resumed) = (self.now, self.resumed);
+        let found = self.heard.iter_mut().find(|(who, _)| *who == client);
+        if let Some((_, at)) = found.filter(|(_, at)| now < (*at).max(resumed) + within) {
+            *at = now;
+        }
+    }
+
+    fn late_after(&self) -> u64 {
+        self.setup.timing.late_after().0
+    }
+
+    fn gone_after(&self) -> u64 {
+        self.setup.timing.gone_after().0
     }
 }

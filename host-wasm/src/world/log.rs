@@ -28,7 +28,7 @@ enum Sent<'a> {
 }
 
 /// Runs a scenario from beginning to end. The log has a line of JSON for each action, and is the same wherever the
-/// scenario runs.
+/// scenario runs. It shows every answer in full, that to a registration too: these keys are worth nothing ([`super::Keys`]).
 pub fn replay(scenario: &Scenario) -> String {
     let mut world = World::new(scenario.setup);
     let mut log = String::new();

@@ -24,7 +24,8 @@ use crate::one_line::one_line;
 /// The version that this program writes and reads. A change that older programs would read wrongly makes it grow.
 const VERSION: u32 = 1;
 
-/// The longest that one action can let time pass: up to here a JavaScript number is exact.
+/// The largest number of a scenario, and the longest that one action can let time pass: up to here a JavaScript number is
+/// exact.
 const MAX_MILLIS: u64 = Instant::MAX.as_millis();
 
 /// A world, and what happens in it, in this order.
@@ -80,6 +81,14 @@ impl Scenario {
     /// [`InvalidScenario`], one line that says what is wrong and where.
     pub fn from_json(json: &str) -> Result<Self, InvalidScenario> {
         let scenario: Self = serde_json::from_str(json).map_err(InvalidScenario::unreadable)?;
+        for (what, number) in [("seed", scenario.setup.seed), ("unix", scenario.setup.start.unix.as_millis())]
+        {
+            if number > MAX_MILLIS {
+                return Err(InvalidScenario(format!(
+                    "{what}: {number} is more than {MAX_MILLIS}, beyond which JSON numbers are not exact"
+                )));
+            }
+        }
         for (index, action) in scenario.actions.iter().enumerate() {
             let millis = match *action {
                 Action::Advance { millis } | Action::StepWallClock { millis } => millis.unsigned_abs(),

@@ -155,7 +155,7 @@ pub enum StoredRecordError {
     UnknownFlags(u8),
     /// The bytes are damaged, or another client's.
     WrongChecksum,
-    /// The address is an IPv4 one in the clothes of IPv6, which this program does not write.
+    /// The address is IPv4-mapped IPv6, which this program does not write.
     MappedAddress,
 }
 

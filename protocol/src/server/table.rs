@@ -2,7 +2,7 @@
 //!
 //! The index is lazy: an entry is never later than the true deadline of its record, but may be earlier, since a
 //! pulse does not touch it. [`Table::sweep`] puts an entry that comes up too early back where it belongs. So a
-//! resume, which postpones every deadline at once, costs nothing either.
+//! resume, which postpones every deadline at once, touches none of those that are left.
 
 use alloc::collections::BTreeSet;
 use core::hash::{BuildHasherDefault, Hasher};
