@@ -170,6 +170,7 @@ impl Reply {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
     use alloc::vec;
 
     use super::*;
@@ -190,6 +191,15 @@ mod tests {
                 assert_eq!(PulseCode::decode(reply), Some(code));
             }
         }
+    }
+
+    #[test]
+    fn a_width_is_a_number_of_bytes() {
+        for (width, bytes) in ReplyWidth::ALL.into_iter().zip([1, 2, 4]) {
+            assert_eq!((width.bytes(), ReplyWidth::from_bytes(bytes)), (bytes, Some(width)));
+        }
+        assert_eq!([0, 3, 5].map(ReplyWidth::from_bytes), [None; 3]);
+        assert_eq!(PulseCode::ALL.map(|code| code.to_string()), ["1020", "1050", "1060"]);
     }
 
     #[test]

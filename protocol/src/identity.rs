@@ -186,6 +186,7 @@ mod tests {
     #[test]
     fn ids_are_read_in_either_case_and_printed_lower() {
         let id: ClientId = "00112233445566778899AABBccddeeFF".parse().unwrap();
+        assert_eq!(format!("{id:?}"), "ClientId(00112233445566778899aabbccddeeff)");
         assert_eq!(id.to_string(), "00112233445566778899aabbccddeeff");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"00112233445566778899aabbccddeeff\"");
         assert_eq!(serde_json::from_str::<ClientId>("\"00112233445566778899AABBCCDDEEFF\"").unwrap(), id);

@@ -152,6 +152,13 @@ mod tests {
     }
 
     #[test]
+    fn the_last_reading_is_the_largest_exact_javascript_number() {
+        assert_eq!(Instant::MAX.as_millis(), 9_007_199_254_740_991);
+        assert_eq!(Instant::from_millis(9_007_199_254_740_990).as_millis(), 9_007_199_254_740_990);
+        assert_eq!(Duration::from(Millis(1_500)), Duration::from_millis(1_500));
+    }
+
+    #[test]
     fn differences_saturate_at_zero() {
         assert_eq!(Instant::from_millis(5).since(Instant::from_millis(9)), Millis(0));
         assert_eq!(Instant::from_millis(9).since(Instant::from_millis(5)), Millis(4));

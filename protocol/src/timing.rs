@@ -166,6 +166,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stall_is_an_absence_when_it_is_longer_than_the_grace_and_than_a_second() {
+        let longest_stall =
+            |grace| Timing::new(Millis(9), Millis(grace), Millis(9_999)).unwrap().longest_stall();
+        assert_eq!([0, 1_000, 1_001].map(longest_stall), [Millis(1_000), Millis(1_000), Millis(1_001)]);
+        assert_eq!(MAX_DURATION, Millis(31_622_400_000), "366 days");
+    }
+
+    #[test]
     fn impossible_durations_are_refused_by_name() {
         let year = MAX_DURATION;
         for (triple, says) in [

@@ -171,6 +171,21 @@ mod tests {
     }
 
     #[test]
+    fn a_title_is_the_phrase_of_its_status() {
+        for rejection in Rejection::ALL {
+            let phrase = match rejection.status() {
+                400 => "Bad Request",
+                401 => "Unauthorized",
+                404 => "Not Found",
+                405 => "Method Not Allowed",
+                503 => "Service Unavailable",
+                other => panic!("{other} has no phrase here"),
+            };
+            assert_eq!(Problem::of(rejection).title, phrase);
+        }
+    }
+
+    #[test]
     fn a_401_challenges_and_a_wait_that_helps_is_announced() {
         for rejection in Rejection::ALL {
             assert_eq!(rejection.www_authenticate().is_some(), rejection.status() == 401, "{rejection:?}");

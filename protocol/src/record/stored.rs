@@ -255,6 +255,17 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_record_fits_exactly() {
+        let longest = StoredRecord {
+            address: Some("[2001:db8::1]:4000".parse().unwrap()),
+            last_seen: unix(1),
+            last_pulse: unix(2),
+        };
+        assert_eq!(longest.encode(id()).as_bytes().len(), 40);
+        assert_eq!(EncodedRecord::MAX_LEN, 40);
+    }
+
+    #[test]
     fn a_record_is_stored_with_times_of_the_wall_clock() {
         let at = Clock { now: Instant::from_millis(50_000), unix: UnixTime::from_millis(1_000_000) };
         let record = Record {

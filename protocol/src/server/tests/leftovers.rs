@@ -121,3 +121,50 @@ fn counters_of_shards_add_up() {
     sum += Counters { registered: 2, moved: 5, lookups_found: 3, ..Counters::default() };
     assert_eq!(sum, Counters { registered: 3, moved: u64::MAX, lookups_found: 3, ..Counters::default() });
 }
+
+#[test]
+fn every_event_is_counted_once() {
+    let mut world = World::new();
+    world.server.restore(id(9), None);
+    for now in [0, 0] {
+        let _ = world.request(now, Request::Register { id: id(1) });
+    }
+    world.register(0, id(2));
+    for source in [HOME, HOME, AWAY] {
+        assert_eq!(world.pulse(1, id(1), source), PulseCode::OnTime);
+    }
+    for now in [LATE_AFTER + 1, LATE_AFTER + 2] {
+        assert_eq!(world.pulse(now, id(1), HOME), PulseCode::Reverify);
+        assert_eq!(world.pulse(now, id(3), HOME), PulseCode::NotFound);
+        let _ = world.request(now, Request::Verify { caller: id(2) });
+        let _ = world.request(now, Request::Verify { caller: id(3) });
+    }
+    for caller in [id(1), id(2), id(2), id(2)] {
+        let _ = world.request(LATE_AFTER + 3, Request::Logout { caller });
+    }
+    assert_eq!(world.tick(GONE_AFTER), Progress::Done);
+    let expected = Counters {
+        registered: 2,
+        taken: 1,
+        restored: 1,
+        pulses_on_time: 3,
+        pulses_late: 2,
+        pulses_unknown: 2,
+        moved: 2,
+        verified: 2,
+        unauthorized: 4,
+        logged_out: 2,
+        expired: 1,
+        ..Counters::default()
+    };
+    assert_eq!(*world.server.counters(), expected);
+}
+
+#[test]
+fn there_is_room_for_those_that_are_there() {
+    let mut world = World::new();
+    for n in 0..100 {
+        world.register(0, id(n));
+    }
+    assert!(world.server.capacity() >= world.server.records());
+}
