@@ -1,6 +1,7 @@
 //! I1, I2: every answer is the reference model's.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use rendezvous_tests::check::against_model;
@@ -49,11 +50,10 @@ fn what_goes_over_the_wire_is_the_reference_models_answer() {
 /// A property that nothing can fail proves nothing: the scenarios must get to every answer, and to every boundary.
 #[test]
 fn the_scenarios_get_everywhere() {
-    use std::collections::BTreeMap;
     let seen = Cell::new(BTreeMap::<String, u64>::new());
     let cases = Cell::new(0_u64);
     harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
-        let (mut model, mut clock) = (Model::new(&scenario.setup), World::new(scenario.setup));
+        let mut model = Model::new(&scenario.setup);
         let mut counts = seen.take();
         cases.set(cases.get() + 1);
         // When each client was, or will be, late and gone: also of those that are.
@@ -63,8 +63,7 @@ fn the_scenarios_get_everywhere() {
                 && from.port() != 0
             {
                 let (late, gone) = boundaries[usize::from(client)];
-                let now =
-                    scenario.setup.start.now.as_millis().max(clock.clock().now.as_millis()).max(model.now());
+                let now = model.clock().max(model.now());
                 for (boundary, at) in [("late", late), ("gone", gone)] {
                     let offset = now as i64 - at as i64;
                     if at > 0 && (-1..=1).contains(&offset) {
@@ -72,7 +71,6 @@ fn the_scenarios_get_everywhere() {
                     }
                 }
             }
-            let _ = clock.apply(action);
             let kind = match model.expect(action) {
                 Answer::Silence => continue,
                 Answer::Code { number, .. } => number.to_string(),

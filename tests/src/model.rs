@@ -292,6 +292,11 @@ impl Model {
         self.standing(client).map(|standing| self.judged_from(&standing) + self.interval + self.error_time)
     }
 
+    /// What the clock of decisions shows.
+    pub fn clock(&self) -> u64 {
+        self.clock
+    }
+
     /// The latest time that the server has seen.
     pub fn now(&self) -> u64 {
         self.now
