@@ -1,4 +1,5 @@
-//! The fuzzers begin with the traces: what really happens to a server, in each target's own bytes.
+//! The fuzzers begin with the traces: what really happens to a server, in each target's own bytes. Only `inputs` does
+//! not: its bytes can hold what no trace has, and its corpus is what a long run found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
