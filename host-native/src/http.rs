@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::TcpListener as StdTcpListener;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,11 +14,11 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use crate::Node;
 use crate::logging::Sampled;
 
+pub(crate) mod admin;
 mod connection;
-mod routes;
+pub(crate) mod routes;
 
 /// How long, once told to stop, to go on accepting and serving, with `Connection: close`: busy connections come to
 /// an end by themselves meanwhile, so that later only idle ones are closed.
@@ -66,10 +65,9 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Starts serving. Must be called within the runtime.
-    pub(crate) fn start(node: Arc<Node>, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
+    /// Starts serving these routes. Must be called within the runtime.
+    pub(crate) fn start(router: Router, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
-        let router = routes::router(node);
         let mut accepting = JoinSet::new();
         let connections = TaskTracker::new();
         for listener in listeners {

@@ -21,6 +21,7 @@ pub(crate) const UDP_RECEIVE_BUFFER: usize = 4 << 20;
 pub struct Listeners {
     pub(crate) udp: Vec<UdpSocket>,
     pub(crate) http: Vec<TcpListener>,
+    pub(crate) admin: Vec<TcpListener>,
     /// In bytes, as the kernel was asked for them.
     pub(crate) smallest_receive_buffer: usize,
 }
@@ -43,12 +44,14 @@ impl Listeners {
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
         let udp = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
         let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
+        let admin = bind_all("admin", &settings.admin_listen, Type::STREAM, Protocol::TCP)?;
         // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
         let granted = udp.iter().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
         Ok(Self {
             smallest_receive_buffer: granted.min().unwrap_or(0),
             udp: udp.into_iter().map(UdpSocket::from).collect(),
             http: http.into_iter().map(TcpListener::from).collect(),
+            admin: admin.into_iter().map(TcpListener::from).collect(),
         })
     }
 
@@ -66,6 +69,14 @@ impl Listeners {
     /// If the system does not tell.
     pub fn http_addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.http.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// The addresses of the operator's HTTP sockets, with the ports that the system chose.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn admin_addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.admin.iter().map(TcpListener::local_addr).collect()
     }
 }
 

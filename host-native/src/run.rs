@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rendezvous_protocol::Millis;
 
 use crate::housekeeping::Housekeeping;
-use crate::http::HttpServer;
+use crate::http::{HttpServer, admin, routes};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::udp::UdpThreads;
@@ -25,10 +26,11 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (udp, http) = (listeners.udp_addresses()?, listeners.http_addresses()?);
+    let admin = listeners.admin_addresses()?;
     let receive_buffer = listeners.smallest_receive_buffer;
     let node = Arc::new(Node::new(settings, udp.first().map_or(0, SocketAddr::port)));
-    let running = Running::start(node, listeners)?;
-    announce(&udp, &http, settings);
+    let running = Running::start(node, listeners, settings.simulator.as_deref())?;
+    announce(&udp, &http, &admin, settings);
     if receive_buffer < UDP_RECEIVE_BUFFER {
         tracing::warn!(
             given_bytes = receive_buffer,
@@ -50,7 +52,7 @@ pub async fn serve(
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let running = Running::start(node, listeners)?;
+    let running = Running::start(node, listeners, None)?;
     shutdown.await;
     running.stop().await;
     Ok(())
@@ -60,22 +62,24 @@ pub async fn serve(
 struct Running {
     node: Arc<Node>,
     http: HttpServer,
+    admin: HttpServer,
     udp: UdpThreads,
     housekeeping: Housekeeping,
 }
 
 impl Running {
-    fn start(node: Arc<Node>, listeners: Listeners) -> io::Result<Self> {
+    fn start(node: Arc<Node>, listeners: Listeners, simulator: Option<&Path>) -> io::Result<Self> {
         Ok(Self {
             housekeeping: Housekeeping::start(Arc::clone(&node))?,
             udp: UdpThreads::start(&node, listeners.udp)?,
-            http: HttpServer::start(Arc::clone(&node), listeners.http)?,
+            http: HttpServer::start(routes::router(Arc::clone(&node)), listeners.http)?,
+            admin: HttpServer::start(admin::router(simulator), listeners.admin)?,
             node,
         })
     }
 
     async fn stop(self) {
-        self.http.stop().await;
+        tokio::join!(self.http.stop(), self.admin.stop());
         drop(self.udp);
         drop(self.housekeeping);
         let stats = self.node.stats();
@@ -84,13 +88,19 @@ impl Running {
 }
 
 /// What an operator wants to know first: where, what with, and how strict.
-fn announce(udp: &[SocketAddr], http: &[SocketAddr], settings: &Settings) {
+fn announce(udp: &[SocketAddr], http: &[SocketAddr], admin: &[SocketAddr], settings: &Settings) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rendezvous server");
     for address in udp {
         tracing::info!(%address, "listening for pulses (udp)");
     }
     for address in http {
         tracing::info!(%address, "listening for requests (http)");
+    }
+    for address in admin {
+        tracing::info!(%address, "listening for the operator (admin)");
+        if settings.simulator.is_some() {
+            tracing::info!("the simulator is at http://{address}/simulator/");
+        }
     }
     match settings.store {
         Store::Memory => {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use rendezvous_protocol::{ReplyWidth, Timing};
 
@@ -18,6 +19,8 @@ pub use values::{LogFormat, LogLevel, Store};
 pub const DEFAULT_UDP_PORT: u16 = 5024;
 /// Port of the HTTP routes (specification, Routes).
 pub const DEFAULT_HTTP_PORT: u16 = 5025;
+/// Port of what is for the operator only, on the loopback interface unless told otherwise.
+pub const DEFAULT_ADMIN_PORT: u16 = 5026;
 
 /// The checked settings of one server.
 #[derive(Clone, Debug)]
@@ -26,6 +29,10 @@ pub struct Settings {
     pub udp_listen: Vec<SocketAddr>,
     /// Where to accept HTTP connections; at least one address. Port 0 lets the system choose.
     pub http_listen: Vec<SocketAddr>,
+    /// Where to accept HTTP connections of the operator; at least one address. Port 0 lets the system choose.
+    pub admin_listen: Vec<SocketAddr>,
+    /// The folder of the built simulator page, which is served to the operator; `None` serves none.
+    pub simulator: Option<PathBuf>,
     /// The `udp_port` that a registration is told; `None` for that of the first UDP socket.
     pub advertise_udp_port: Option<u16>,
     /// The durations of the protocol.

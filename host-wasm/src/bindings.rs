@@ -1,45 +1,71 @@
 //! What JavaScript sees. No logic here: times are `number`s of milliseconds, everything else is JSON.
 
+#[cfg(feature = "server")]
+mod server;
+
 use wasm_bindgen::JsError;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// See [`crate::JsonServer`].
+/// See [`crate::world::Simulation`].
 #[wasm_bindgen]
 #[derive(Debug)]
-pub struct Server(crate::JsonServer);
+pub struct Simulation(crate::world::Simulation);
 
 #[wasm_bindgen]
-impl Server {
-    /// A server without clients; `timing` is JSON.
+impl Simulation {
+    /// A scenario, given as JSON, at its beginning.
     ///
     /// # Errors
-    /// If the timing cannot be used.
+    /// If it is no scenario; the message is one line that says where.
     #[wasm_bindgen(constructor)]
-    pub fn new(timing: &str) -> Result<Self, JsError> {
-        Ok(Self(crate::JsonServer::new(timing)?))
+    pub fn new(scenario: &str) -> Result<Self, JsError> {
+        Ok(Self(crate::world::Simulation::from_json(scenario)?))
     }
 
-    /// Handles an input, given and answered as JSON.
+    /// The same without a log, and watched by nobody: faster, and only the summary tells of it.
     ///
     /// # Errors
-    /// If the input or a time cannot be used; nothing was done then.
-    pub fn handle(&mut self, now_ms: f64, unix_ms: f64, input: &str) -> Result<String, JsError> {
-        Ok(self.0.handle(now_ms, unix_ms, input)?)
+    /// If it is no scenario.
+    pub fn bare(scenario: &str) -> Result<Self, JsError> {
+        Ok(Self(crate::world::Simulation::bare(crate::world::Scenario::from_json(scenario)?)))
     }
 
-    /// When to tick next, in milliseconds, or `undefined`.
-    #[wasm_bindgen(js_name = pollTimeout)]
-    pub fn poll_timeout(&self) -> Option<f64> {
-        self.0.poll_timeout()
+    /// Who is in it, as JSON.
+    pub fn cast(&self) -> String {
+        self.0.cast()
+    }
+
+    /// Runs on until about so many further events are logged; returns them as lines of JSON.
+    pub fn run(&mut self, events: f64) -> String {
+        // Numbers of JavaScript that are none become 0, which is one event.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+        self.0.run(events as u64)
+    }
+
+    /// Whether the scenario is over.
+    #[wasm_bindgen(getter)]
+    pub fn done(&self) -> bool {
+        self.0.done()
+    }
+
+    /// How far it has come, in milliseconds since the beginning.
+    #[wasm_bindgen(getter)]
+    pub fn elapsed(&self) -> f64 {
+        self.0.elapsed() as f64
+    }
+
+    /// What it comes down to so far, as JSON.
+    pub fn summary(&self) -> String {
+        self.0.summary().to_json()
     }
 }
 
-/// Runs a scenario, given as JSON, from beginning to end; see [`crate::world::replay_json`].
+/// Plays a scenario, given as JSON, and draws it as a Mermaid sequence diagram.
 ///
 /// # Errors
 /// If it is no scenario.
 #[wasm_bindgen]
 #[expect(unreachable_pub, reason = "JavaScript reaches it")]
-pub fn replay(scenario: &str) -> Result<String, JsError> {
-    Ok(crate::world::replay_json(scenario)?)
+pub fn mermaid(scenario: &str) -> Result<String, JsError> {
+    Ok(crate::world::mermaid(scenario)?)
 }

@@ -8,21 +8,27 @@
 //! brings back, tells the server of its absences, and knows the clients' keys, which a scenario need not hold.
 
 mod action;
+mod cast;
 mod keys;
+mod link;
 mod log;
 mod reply;
 mod scenario;
+mod simulation;
 mod store;
 
 use rendezvous_protocol::{
     Change, ClientId, Clock, Input, Instant, Output, Progress, Request, Server, Timing, UnixTime,
 };
 
-pub use action::{Action, Payload};
+pub use action::{Action, Command, Payload, Way};
+pub use cast::{Asks, ClientClock, Dependence, Group, NatKind, Policy};
 pub use keys::Keys;
+pub use link::{Burst, Link, Share};
 pub use log::{replay, replay_json};
 pub use reply::Reply;
 pub use scenario::{InvalidScenario, Scenario, Setup};
+pub use simulation::{Invariant, Simulation, Standing, Summary, Verdict, mermaid};
 use store::Store;
 
 /// How many clients' ids are kept at hand.
@@ -36,6 +42,8 @@ const TICK_BUDGET: u32 = 256;
 pub struct World {
     setup: Setup,
     clock: Clock,
+    /// How much time has really passed, in milliseconds, whatever the clocks show.
+    elapsed: u64,
     server: Server,
     store: Store,
     /// The ids of the first clients, so that they need not be hashed anew for every request.
@@ -52,6 +60,7 @@ impl World {
             setup,
             ids: std::array::from_fn(id),
             clock: setup.start,
+            elapsed: 0,
             server: Server::new(setup.timing),
             store: Store::default(),
             changes: vec![],
@@ -82,13 +91,20 @@ impl World {
                 self.pass(millis);
                 None
             }
+            Action::Until { at } => {
+                self.pass(signed(at.saturating_sub(self.elapsed)));
+                None
+            }
             Action::StepWallClock { millis } => {
                 self.clock.unix = stepped(self.clock.unix, millis);
                 None
             }
             Action::Stall { millis } => self.stall(millis),
-            Action::Restart { down, rebooted } => {
-                self.restart(down, rebooted);
+            Action::Restart { down, rebooted, forgets } => {
+                self.restart(down, rebooted, forgets);
+                None
+            }
+            Action::Command { .. } | Action::Lose { .. } | Action::Link { .. } | Action::Rebind { .. } => {
                 None
             }
         }
@@ -112,6 +128,12 @@ impl World {
     /// Both clocks.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// How much time has really passed since the beginning, in milliseconds. No clock shows it: clocks can be set, or
+    /// begin anew.
+    pub fn elapsed(&self) -> u64 {
+        self.elapsed
     }
 
     /// The server.
@@ -149,6 +171,8 @@ impl World {
         let now = self.clock.now.as_millis().saturating_add_signed(millis);
         self.clock.now = Instant::from_millis(now);
         self.clock.unix = stepped(self.clock.unix, millis);
+        let passed = u64::try_from(millis).unwrap_or(0);
+        self.elapsed = self.elapsed.saturating_add(passed).min(Instant::MAX.as_millis());
     }
 
     /// The process does not run for a while. A short one goes unnoticed; after a long one the host says so to the
@@ -161,7 +185,7 @@ impl World {
     }
 
     /// The server ends in good order, is down, and starts again from what its store holds.
-    fn restart(&mut self, down: u64, rebooted: bool) {
+    fn restart(&mut self, down: u64, rebooted: bool, forgets: bool) {
         // Whoever is gone by now is not to come back.
         while self.handle(Input::Tick { budget: TICK_BUDGET }) == Some(Output::Ticked(Progress::More)) {}
         self.pass(signed(down));
@@ -169,6 +193,9 @@ impl World {
             self.clock.now = Instant::ZERO;
         }
         self.server = Server::new(self.setup.timing);
+        if forgets {
+            self.store = Store::default();
+        }
         for (id, stored) in self.store.load() {
             self.server.restore(id, stored.address);
         }

@@ -1,10 +1,11 @@
 //! What the program does before it serves: flags, environment, file, and what it says when something is wrong.
 
 use std::net::{TcpListener, UdpSocket};
-use std::path::PathBuf;
 use std::process::Command;
 
 use rendezvous_tests::process::{Process, command, run_to_end};
+
+use crate::directory::Directory;
 
 #[test]
 fn it_says_where_it_listens_what_it_keeps_and_how_strict_it_is() {
@@ -43,6 +44,8 @@ fn a_mistake_is_named_in_one_line_and_nothing_is_served() {
         (&["--store", "floppy:"], "floppy:"),
         (&["--udp-listen", "here"], "--udp-listen"),
         (&["--http-listen", "127.0.0.1"], "--http-listen"),
+        (&["--admin-listen", "5026"], "--admin-listen"),
+        (&["--simulator", "/no/such/folder"], "--simulator: there is no index.html in /no/such/folder"),
         (&["--config", "/no/such/file.toml"], "/no/such/file.toml"),
         (&["--config", &misspelt], "misspelt.toml: line 3: unknown field `puls-interval`"),
         (&["--config", &broken], "broken.toml: line 1"),
@@ -73,6 +76,12 @@ fn a_port_in_use_is_named_in_one_line_and_nothing_is_served() {
         &format!("http {taken_tcp}"),
     );
     assert_fails(command(), &["--udp-listen", free, "--http-listen", "192.0.2.1:1"], 1, "http 192.0.2.1:1");
+    assert_fails(
+        command(),
+        &["--udp-listen", free, "--http-listen", free, "--admin-listen", &taken_tcp],
+        1,
+        &format!("admin {taken_tcp}"),
+    );
 }
 
 #[test]
@@ -118,27 +127,4 @@ fn assert_fails(mut command: Command, flags: &[&str], code: i32, names: &str) {
     assert!(error.starts_with("rendezvous: ") && error.contains(names), "{flags:?}: {error}");
     assert_eq!(error.lines().count(), 1, "{flags:?}: {error}");
     assert!(output.stdout.is_empty());
-}
-
-/// A directory of this test alone, removed with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("rendezvous-tests-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

@@ -75,6 +75,8 @@ fn log_lines(flags: &[&str]) -> Vec<String> {
 
 fn on_free_ports(flags: &[&str]) -> Command {
     let mut command = command();
-    command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0"]).args(flags);
+    let listeners =
+        ["--udp-listen", "--http-listen", "--admin-listen"].map(|flag| format!("{flag}=127.0.0.1:0"));
+    command.args(listeners).args(flags);
     command
 }

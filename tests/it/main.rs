@@ -5,8 +5,10 @@
 
 mod absence;
 mod addresses;
+mod admin;
 mod command_line;
 mod datagrams;
+mod directory;
 mod fleet;
 mod logs;
 mod shutdown;

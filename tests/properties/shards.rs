@@ -60,7 +60,13 @@ fn clients_that_are_split_over_servers_are_served_as_by_one() {
 /// by itself.
 fn for_shards(scenario: &Scenario) -> Scenario {
     let kept = scenario.actions.iter().filter(|action| match **action {
-        Action::Datagram { .. } | Action::Restart { .. } | Action::Tick { .. } => false,
+        Action::Datagram { .. }
+        | Action::Restart { .. }
+        | Action::Tick { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. } => false,
         Action::Pulse { from, .. } => from.port() != 0,
         Action::Advance { millis } => millis >= 0,
         Action::Register { .. }
@@ -68,6 +74,7 @@ fn for_shards(scenario: &Scenario) -> Scenario {
         | Action::Logout { .. }
         | Action::LookUp { .. }
         | Action::Status { .. }
+        | Action::Until { .. }
         | Action::StepWallClock { .. }
         | Action::Stall { .. } => true,
     });
@@ -134,6 +141,11 @@ fn sharded(
         | Action::Advance { .. }
         | Action::StepWallClock { .. }
         | Action::Tick { .. }
-        | Action::Restart { .. } => return None,
+        | Action::Restart { .. }
+        | Action::Until { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. } => return None,
     })
 }

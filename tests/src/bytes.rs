@@ -31,6 +31,10 @@ const PASSES: [i64; 6] = [1, 7, 1_000, 100_000, -1, -40_000];
 /// What ticks look at.
 const BUDGETS: [u32; 4] = [u32::MAX, 0, 1, 2];
 
+/// The flags of a restart. Two bits make one forget, since most are not to.
+const REBOOTED: u8 = 1;
+const FORGETS: u8 = 2 | 4;
+
 /// The opcodes.
 mod op {
     pub(super) const REGISTER: u8 = 0;
@@ -121,7 +125,11 @@ impl Reader<'_> {
             op::STEP_WALL_CLOCK => Action::StepWallClock { millis: self.step_of_a_clock()? },
             op::TICK => Action::Tick { budget: self.budget()? },
             op::STALL => Action::Stall { millis: self.absence()? },
-            _ => Action::Restart { rebooted: self.byte()? & 1 == 1, down: self.absence()? },
+            _ => {
+                let flags = self.byte()?;
+                let (rebooted, forgets) = (flags & REBOOTED != 0, flags & FORGETS == FORGETS);
+                Action::Restart { rebooted, forgets, down: self.absence()? }
+            }
         }))
     }
 
@@ -263,9 +271,15 @@ fn write(bytes: &mut Vec<u8>, action: &Action) {
         Action::StepWallClock { millis } => write_full(bytes, &[op::STEP_WALL_CLOCK], &millis.to_le_bytes()),
         Action::Tick { budget } => write_full(bytes, &[op::TICK], &budget.to_le_bytes()),
         Action::Stall { millis } => write_full(bytes, &[op::STALL], &millis.to_le_bytes()),
-        Action::Restart { down, rebooted } => {
-            write_full(bytes, &[op::RESTART, rebooted.into()], &down.to_le_bytes());
+        Action::Restart { down, rebooted, forgets } => {
+            let flags = u8::from(rebooted) * REBOOTED + u8::from(forgets) * FORGETS;
+            write_full(bytes, &[op::RESTART, flags], &down.to_le_bytes());
         }
+        Action::Until { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. } => panic!("bytes have no room for {action:?}"),
     }
 }
 

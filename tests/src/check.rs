@@ -158,6 +158,11 @@ fn client_of(world: &World, action: &Action) -> Option<u16> {
         | Action::StepWallClock { .. }
         | Action::Tick { .. }
         | Action::Stall { .. }
+        | Action::Until { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. }
         | Action::Restart { .. } => None,
     }
 }
@@ -184,6 +189,11 @@ pub fn answer(world: &World, action: &Action, output: Output) -> Answer {
         | Action::StepWallClock { .. }
         | Action::Tick { .. }
         | Action::Stall { .. }
+        | Action::Until { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. }
         | Action::Restart { .. } => None,
     };
     match output {

@@ -36,7 +36,8 @@ impl LocalServer {
 
     /// Starts a server with these flags; HTTP is on loopback.
     pub fn with(flags: &[&str]) -> Self {
-        let args = [&["rendezvous", "--http-listen=127.0.0.1:0"], flags].concat();
+        let args =
+            [&["rendezvous", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"], flags].concat();
         let settings = from_args(args).unwrap_or_else(|exit| match exit {
             Exit::Help(text) => panic!("{text}"),
             Exit::Invalid(error) => panic!("{error}"),

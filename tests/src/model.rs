@@ -8,71 +8,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use rendezvous_wasm::world::{Action, Keys, Setup};
 
-/// What a client gets to see.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Nothing goes out.
-    Silence,
-    /// A datagram with a code.
-    Code {
-        /// Where to.
-        to: SocketAddr,
-        /// 1020, 1050 or 1060.
-        number: u16,
-    },
-    /// 200 to a registration.
-    Registered {
-        /// Who is registered.
-        client: u16,
-        /// In Unix seconds.
-        timestamp: u64,
-    },
-    /// A registration under an id that a live client has.
-    Taken,
-    /// 200 to a verify.
-    Verified {
-        /// Who verified.
-        client: u16,
-        /// In Unix seconds.
-        timestamp: u64,
-    },
-    /// 200 to a logout.
-    LoggedOut {
-        /// Who logged out.
-        client: u16,
-    },
-    /// 200 to a lookup of an address.
-    Address {
-        /// Whose.
-        peer: u16,
-        /// The address.
-        host: IpAddr,
-        /// Its port.
-        port: u16,
-        /// In seconds.
-        last_online: Option<u64>,
-        /// In Unix seconds.
-        timestamp: u64,
-    },
-    /// 200 to a lookup of a status.
-    Status {
-        /// Whose.
-        peer: u16,
-        /// As printed.
-        status: &'static str,
-        /// In seconds.
-        last_online: Option<u64>,
-        /// In Unix seconds.
-        timestamp: u64,
-    },
-    /// A request fails.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The machine-readable code.
-        code: &'static str,
-    },
-}
+mod answer;
+
+pub use answer::Answer;
 
 /// Something that happened to a client, or to all of them.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +40,7 @@ enum Event {
     Restarted {
         stopped: u64,
         back: u64,
+        forgets: bool,
     },
 }
 
@@ -126,6 +65,8 @@ pub struct Model {
     /// What the clocks show.
     clock: u64,
     unix: u64,
+    /// How much time has really passed.
+    elapsed: u64,
     /// The latest that the server has seen of the first: for it, that clock never runs backwards.
     now: u64,
     history: Vec<Event>,
@@ -145,6 +86,7 @@ impl Model {
             keys: setup.keys(),
             clock: setup.start.now.as_millis(),
             unix: setup.start.unix.as_millis(),
+            elapsed: 0,
             now: 0,
             history: vec![],
         }
@@ -154,8 +96,11 @@ impl Model {
     pub fn expect(&mut self, action: &Action) -> Answer {
         match *action {
             Action::Advance { millis } => {
-                self.clock = moved(self.clock, millis);
-                self.unix = moved(self.unix, millis);
+                self.pass(millis);
+                return Answer::Silence;
+            }
+            Action::Until { at } => {
+                self.pass(signed(at.saturating_sub(self.elapsed)));
                 return Answer::Silence;
             }
             Action::StepWallClock { millis } => {
@@ -166,8 +111,12 @@ impl Model {
                 self.stall(millis);
                 return Answer::Silence;
             }
-            Action::Restart { down, rebooted } => {
-                self.restart(down, rebooted);
+            Action::Restart { down, rebooted, forgets } => {
+                self.restart(down, rebooted, forgets);
+                return Answer::Silence;
+            }
+            // None of these reaches the server.
+            Action::Command { .. } | Action::Lose { .. } | Action::Link { .. } | Action::Rebind { .. } => {
                 return Answer::Silence;
             }
             // What does not count as a pulse does not reach the part of the server that looks at the clock.
@@ -236,9 +185,14 @@ impl Model {
             },
             Action::Tick { .. }
             | Action::Advance { .. }
+            | Action::Until { .. }
             | Action::StepWallClock { .. }
             | Action::Stall { .. }
-            | Action::Restart { .. } => Answer::Silence,
+            | Action::Restart { .. }
+            | Action::Command { .. }
+            | Action::Lose { .. }
+            | Action::Link { .. }
+            | Action::Rebind { .. } => Answer::Silence,
         }
     }
 
@@ -266,9 +220,9 @@ impl Model {
                     standing = standing.filter(|standing| !self.gone(standing, resumed, since));
                     resumed = back;
                 }
-                Event::Restarted { stopped, back } => {
+                Event::Restarted { stopped, back, forgets } => {
                     standing = standing
-                        .filter(|standing| !self.gone(standing, resumed, stopped))
+                        .filter(|standing| !forgets && !self.gone(standing, resumed, stopped))
                         .map(|before| Standing { heard: None, pulsed: None, ..before });
                     resumed = back;
                 }
@@ -325,10 +279,15 @@ impl Model {
         Ok((peer, standing))
     }
 
+    fn pass(&mut self, millis: i64) {
+        self.clock = moved(self.clock, millis);
+        self.unix = moved(self.unix, millis);
+        self.elapsed = moved(self.elapsed, millis.max(0));
+    }
+
     fn stall(&mut self, millis: u64) {
         let since = self.clock;
-        self.clock = moved(self.clock, i64::try_from(millis).unwrap_or(i64::MAX));
-        self.unix = moved(self.unix, i64::try_from(millis).unwrap_or(i64::MAX));
+        self.pass(signed(millis));
         if self.clock - since > self.grace.max(1000) {
             let since = since.max(self.now);
             self.now = self.now.max(self.clock);
@@ -336,15 +295,14 @@ impl Model {
         }
     }
 
-    fn restart(&mut self, down: u64, rebooted: bool) {
+    fn restart(&mut self, down: u64, rebooted: bool, forgets: bool) {
         let stopped = self.now.max(self.clock);
-        self.clock = moved(self.clock, i64::try_from(down).unwrap_or(i64::MAX));
-        self.unix = moved(self.unix, i64::try_from(down).unwrap_or(i64::MAX));
+        self.pass(signed(down));
         if rebooted {
             self.clock = 0;
         }
         self.now = self.clock;
-        self.history.push(Event::Restarted { stopped, back: self.now });
+        self.history.push(Event::Restarted { stopped, back: self.now, forgets });
     }
 
     fn gone(&self, standing: &Standing, resumed: u64, then: u64) -> bool {
@@ -369,6 +327,10 @@ impl Model {
 }
 
 const UNKNOWN_CLIENT: Answer = Answer::Refused { status: 401, code: "unknown_client" };
+
+fn signed(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
 
 fn moved(clock: u64, millis: i64) -> u64 {
     let moved = i128::from(clock) + i128::from(millis);

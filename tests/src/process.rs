@@ -38,7 +38,7 @@ impl Process {
     /// The same with a command that was prepared with more than flags.
     pub fn start_with(mut command: Command) -> Self {
         let given: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
-        for name in ["--udp-listen", "--http-listen"] {
+        for name in ["--udp-listen", "--http-listen", "--admin-listen"] {
             if !given.iter().any(|flag| flag.starts_with(name)) {
                 command.arg(format!("{name}=127.0.0.1:0"));
             }

@@ -111,7 +111,7 @@ impl Rough {
                     self.resumed = self.now;
                 }
             }
-            Action::Restart { down, rebooted } => {
+            Action::Restart { down, rebooted, .. } => {
                 self.now = if rebooted { 0 } else { now.saturating_add(down) };
                 self.resumed = self.now;
                 self.heard.iter_mut().for_each(|(_, at)| *at = 0);
@@ -120,7 +120,12 @@ impl Rough {
             | Action::LookUp { .. }
             | Action::Status { .. }
             | Action::StepWallClock { .. }
-            | Action::Tick { .. } => {}
+            | Action::Tick { .. }
+            | Action::Until { .. }
+            | Action::Command { .. }
+            | Action::Lose { .. }
+            | Action::Link { .. }
+            | Action::Rebind { .. } => {}
         }
         self.now = self.now.min(Instant::MAX.as_millis());
     }

@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
+use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
@@ -122,7 +123,9 @@ fn disturbance() -> impl Strategy<Value = Action> {
     let absence = || prop_oneof![990..1_010_u64, 4_995..5_005_u64, 0..1_000_000_u64];
     prop_oneof![
         4 => absence().prop_map(|millis| Action::Stall { millis }),
-        4 => (absence(), any::<bool>()).prop_map(|(down, rebooted)| Action::Restart { down, rebooted }),
+        4 => (absence(), any::<bool>(), weighted(0.2))
+            .prop_map(|(down, rebooted, forgets)| Action::Restart { down, rebooted, forgets }),
+        1 => absence().prop_map(|at| Action::Until { at }),
         3 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
         2 => (-FAR..=FAR).prop_map(|millis| Action::StepWallClock { millis }),
         1 => (-FAR..=FAR).prop_map(|millis| Action::Advance { millis }),

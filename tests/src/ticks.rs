@@ -74,6 +74,11 @@ fn next_asked(scenario: &Scenario, readings: &[u64], index: usize) -> u64 {
         | Action::LookUp { .. }
         | Action::Status { .. }
         | Action::Tick { .. }
+        | Action::Until { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. }
         | Action::Restart { .. } => true,
     });
     asked.map_or(u64::MAX, |(_, around)| around[0])

@@ -16,7 +16,7 @@ use rendezvous_protocol::{ClientId, Rejection};
 use crate::Node;
 
 /// The routes, and problems for whatever is none of them.
-pub(super) fn router(node: Arc<Node>) -> Router {
+pub(crate) fn router(node: Arc<Node>) -> Router {
     Router::new()
         .route("/register", post(register))
         .route("/verify", post(verify))
@@ -79,7 +79,7 @@ fn answer(result: Result<String, Rejection>) -> Response {
     }
 }
 
-fn refuse(rejection: Rejection) -> Response {
+pub(super) fn refuse(rejection: Rejection) -> Response {
     let status = StatusCode::from_u16(rejection.status()).expect("a rejection has a valid status");
     let mut response = json(status, PROBLEM_CONTENT_TYPE, to_json(&Problem::of(rejection)));
     let mut set = |name: HeaderName, value: Option<&'static str>| {

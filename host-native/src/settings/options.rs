@@ -1,7 +1,7 @@
 //! The options, once: clap reads them from flags and the environment, serde from the file.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -11,7 +11,9 @@ use rendezvous_protocol::{
 use serde::{Deserialize, Deserializer};
 
 use super::values::{HumanDuration, LogFormat, LogLevel, Store};
-use super::{DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Settings};
+use super::{
+    DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Settings,
+};
 
 /// Why there are no settings.
 #[derive(Debug)]
@@ -86,6 +88,15 @@ struct Options {
     #[serde(deserialize_with = "one_or_many")]
     http_listen: Option<Vec<SocketAddr>>,
 
+    /// Serve the operator's pages here; may repeat. Whoever reaches it may read them [default: 127.0.0.1:5026]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_ADMIN_LISTEN", value_delimiter = ',')]
+    #[serde(deserialize_with = "one_or_many")]
+    admin_listen: Option<Vec<SocketAddr>>,
+
+    /// The folder of the built simulator page, served at /simulator/ to the operator [default: none]
+    #[arg(long, value_name = "FOLDER", env = "RENDEZVOUS_SIMULATOR")]
+    simulator: Option<PathBuf>,
+
     /// The UDP port that clients are told at registration [default: the first UDP port]
     #[arg(long, value_name = "PORT", env = "RENDEZVOUS_ADVERTISE_UDP_PORT")]
     advertise_udp_port: Option<u16>,
@@ -125,6 +136,8 @@ impl Options {
         Self {
             udp_listen: self.udp_listen.or(other.udp_listen),
             http_listen: self.http_listen.or(other.http_listen),
+            admin_listen: self.admin_listen.or(other.admin_listen),
+            simulator: self.simulator.or(other.simulator),
             advertise_udp_port: self.advertise_udp_port.or(other.advertise_udp_port),
             pulse_interval: self.pulse_interval.or(other.pulse_interval),
             pulse_grace: self.pulse_grace.or(other.pulse_grace),
@@ -156,8 +169,15 @@ impl Options {
                 .ok_or_else(|| InvalidSettings(format!("--reply-width: {bytes} is not 1, 2 or 4")))?,
         };
         Ok(Settings {
-            udp_listen: addresses("--udp-listen", self.udp_listen, DEFAULT_UDP_PORT)?,
-            http_listen: addresses("--http-listen", self.http_listen, DEFAULT_HTTP_PORT)?,
+            udp_listen: addresses("--udp-listen", self.udp_listen, EVERYWHERE, DEFAULT_UDP_PORT)?,
+            http_listen: addresses("--http-listen", self.http_listen, EVERYWHERE, DEFAULT_HTTP_PORT)?,
+            admin_listen: addresses(
+                "--admin-listen",
+                self.admin_listen,
+                Ipv4Addr::LOCALHOST,
+                DEFAULT_ADMIN_PORT,
+            )?,
+            simulator: self.simulator.map(page_of).transpose()?,
             advertise_udp_port: self.advertise_udp_port,
             timing,
             reply_width,
@@ -167,13 +187,27 @@ impl Options {
     }
 }
 
+const EVERYWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+
+/// The folder of a page, if there is one in it.
+fn page_of(folder: PathBuf) -> Result<PathBuf, InvalidSettings> {
+    if folder.join("index.html").is_file() {
+        return Ok(folder);
+    }
+    Err(InvalidSettings(format!(
+        "--simulator: there is no index.html in {}; host-wasm/build-page makes one",
+        folder.display()
+    )))
+}
+
 fn addresses(
     flag: &str,
     given: Option<Vec<SocketAddr>>,
+    default: Ipv4Addr,
     default_port: u16,
 ) -> Result<Vec<SocketAddr>, InvalidSettings> {
     match given {
-        None => Ok(vec![SocketAddr::from(([0, 0, 0, 0], default_port))]),
+        None => Ok(vec![SocketAddr::from((default, default_port))]),
         Some(addresses) if addresses.is_empty() => {
             Err(InvalidSettings(format!("{flag}: at least one address is needed")))
         }

@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::Link;
+
+mod flat;
+
 /// Something that happens. Clients are numbers; the world knows their keys. A client that never registered is how to
 /// show an unknown key, or to ask for an unknown peer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "do", rename_all = "snake_case", try_from = "flat::Flat")]
 pub enum Action {
     /// The server draws the key of `client` and registers it.
     Register {
@@ -58,6 +62,11 @@ pub enum Action {
         /// How much.
         millis: i64,
     },
+    /// Time passes on both clocks until so long after the beginning, if that is not over already.
+    Until {
+        /// How long after the beginning, in milliseconds of time that really passed.
+        at: u64,
+    },
     /// Somebody sets the wall clock.
     StepWallClock {
         /// By how much.
@@ -79,7 +88,146 @@ pub enum Action {
         down: u64,
         /// Whether the machine was restarted, too, so that its clock of decisions begins anew.
         rebooted: bool,
+        /// Whether it comes back knowing nobody, as a server does that keeps its clients in memory only.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        forgets: bool,
     },
+    /// A client of the scenario does something, through its NAT and over its link.
+    Command {
+        /// Who.
+        client: u16,
+        /// What.
+        command: Command,
+    },
+    /// The next datagrams of a client are lost, whatever its link is like.
+    Lose {
+        /// Whose.
+        client: u16,
+        /// Which way.
+        way: Way,
+        /// How many of them.
+        datagrams: u16,
+    },
+    /// The network is another from now on.
+    Link {
+        /// Whose link; `null` is everybody's.
+        client: Option<u16>,
+        /// What it is like.
+        link: Link,
+    },
+    /// The NAT of a client forgets its mappings, as one does that was restarted.
+    Rebind {
+        /// Whose NAT.
+        client: u16,
+        /// Whether it comes back with another public address.
+        address: bool,
+    },
+}
+
+impl Action {
+    /// For how long time passes, in milliseconds, if that does not depend on when it is asked to.
+    pub(super) fn millis(&self) -> u64 {
+        match *self {
+            Self::Advance { millis } | Self::StepWallClock { millis } => millis.unsigned_abs(),
+            Self::Stall { millis } | Self::Restart { down: millis, .. } | Self::Until { at: millis } => {
+                millis
+            }
+            Self::Register { .. }
+            | Self::Pulse { .. }
+            | Self::Datagram { .. }
+            | Self::Verify { .. }
+            | Self::Logout { .. }
+            | Self::LookUp { .. }
+            | Self::Status { .. }
+            | Self::Tick { .. }
+            | Self::Command { .. }
+            | Self::Lose { .. }
+            | Self::Link { .. }
+            | Self::Rebind { .. } => 0,
+        }
+    }
+
+    /// Whether it happens to the server itself. The others happen to clients and networks: a world without them does not
+    /// notice ([`super::Simulation`] has them).
+    pub fn is_the_servers(&self) -> bool {
+        !matches!(self, Self::Command { .. } | Self::Lose { .. } | Self::Link { .. } | Self::Rebind { .. })
+    }
+
+    /// The clients it names.
+    pub fn clients(&self) -> [Option<u16>; 2] {
+        match *self {
+            Self::Register { client }
+            | Self::Pulse { client, .. }
+            | Self::Verify { client }
+            | Self::Logout { client }
+            | Self::Lose { client, .. }
+            | Self::Rebind { client, .. } => [Some(client), None],
+            Self::LookUp { client, peer } | Self::Status { client, peer } => [Some(client), peer],
+            Self::Command { client, command } => [Some(client), command.peer()],
+            Self::Link { client, .. } => [client, None],
+            Self::Datagram { .. }
+            | Self::Advance { .. }
+            | Self::Until { .. }
+            | Self::StepWallClock { .. }
+            | Self::Tick { .. }
+            | Self::Stall { .. }
+            | Self::Restart { .. } => [None, None],
+        }
+    }
+}
+
+/// What a client of a scenario can be told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Register.
+    Register,
+    /// Pulse.
+    Pulse,
+    /// Verify.
+    Verify,
+    /// Log out, and stop pulsing.
+    Logout,
+    /// Send random bytes.
+    Noise,
+    /// Send nothing and hear nothing, until told to wake.
+    Sleep,
+    /// End that.
+    Wake,
+    /// Look up the address of this client.
+    LookUp(u16),
+    /// Ask for the status of this client.
+    Status(u16),
+    /// Look this client up until it is found, and send it probes until both have heard of each other.
+    Meet(u16),
+    /// Send a copy of a pulse of this client.
+    Replay(u16),
+}
+
+impl Command {
+    /// Whom it is about, besides who does it.
+    fn peer(self) -> Option<u16> {
+        match self {
+            Self::LookUp(peer) | Self::Status(peer) | Self::Meet(peer) | Self::Replay(peer) => Some(peer),
+            Self::Register
+            | Self::Pulse
+            | Self::Verify
+            | Self::Logout
+            | Self::Noise
+            | Self::Sleep
+            | Self::Wake => None,
+        }
+    }
+}
+
+/// A direction of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// From the client.
+    Up,
+    /// To the client.
+    Down,
 }
 
 /// The bytes of a datagram.

@@ -46,10 +46,14 @@ pub fn replay(scenario: &Scenario) -> String {
     log
 }
 
-/// Runs a scenario that is given as JSON.
+/// Runs a scenario that is given as JSON, and has no clients that do something of themselves.
 ///
 /// # Errors
 /// [`InvalidScenario`] if it is none.
 pub fn replay_json(json: &str) -> Result<String, InvalidScenario> {
-    Scenario::from_json(json).map(|scenario| replay(&scenario))
+    let scenario = Scenario::from_json(json)?;
+    if !scenario.clients.is_empty() {
+        return Err(InvalidScenario::has_clients());
+    }
+    Ok(replay(&scenario))
 }

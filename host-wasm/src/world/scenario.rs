@@ -12,21 +12,22 @@
 //!   ]
 //! }
 //! ```
+//!
+//! That is what happens at a server. With `clients` in it, it is also what happens to them and to the networks between,
+//! and what those do of themselves is not written down: the clients have policies, and the rest is left to the seed
+//! ([`super::Simulation`]).
 
 use std::fmt;
 
 use rendezvous_protocol::{Clock, Instant, ReplyWidth, Timing, UnixTime};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Action, Keys};
-use crate::one_line::one_line;
+use super::{Action, Group, Keys, Link};
+
+mod check;
 
 /// The version that this program writes and reads. A change that older programs would read wrongly makes it grow.
 const VERSION: u32 = 1;
-
-/// The largest number of a scenario, and the longest that one action can let time pass: up to here a JavaScript number is
-/// exact.
-const MAX_MILLIS: u64 = Instant::MAX.as_millis();
 
 /// A world, and what happens in it, in this order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +35,23 @@ const MAX_MILLIS: u64 = Instant::MAX.as_millis();
 pub struct Scenario {
     #[serde(deserialize_with = "known_version")]
     version: u32,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// What to watch, for people who look at it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub watch: String,
+    /// The rule that it shows.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rule: String,
     /// The world before anything happens.
     pub setup: Setup,
+    /// What the network is like.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub link: Link,
+    /// Who is there besides the server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clients: Vec<Group>,
     /// What happens.
     pub actions: Vec<Action>,
 }
@@ -72,7 +88,16 @@ impl Setup {
 impl Scenario {
     /// What happens in a world.
     pub fn new(setup: Setup, actions: Vec<Action>) -> Self {
-        Self { version: VERSION, setup, actions }
+        Self {
+            version: VERSION,
+            title: String::new(),
+            watch: String::new(),
+            rule: String::new(),
+            setup,
+            link: Link::default(),
+            clients: vec![],
+            actions,
+        }
     }
 
     /// Reads a scenario.
@@ -80,40 +105,23 @@ impl Scenario {
     /// # Errors
     /// [`InvalidScenario`], one line that says what is wrong and where.
     pub fn from_json(json: &str) -> Result<Self, InvalidScenario> {
-        let scenario: Self = serde_json::from_str(json).map_err(InvalidScenario::unreadable)?;
-        for (what, number) in [("seed", scenario.setup.seed), ("unix", scenario.setup.start.unix.as_millis())]
-        {
-            if number > MAX_MILLIS {
-                return Err(InvalidScenario(format!(
-                    "{what}: {number} is more than {MAX_MILLIS}, beyond which JSON numbers are not exact"
-                )));
-            }
-        }
-        for (index, action) in scenario.actions.iter().enumerate() {
-            let millis = match *action {
-                Action::Advance { millis } | Action::StepWallClock { millis } => millis.unsigned_abs(),
-                Action::Stall { millis } | Action::Restart { down: millis, .. } => millis,
-                Action::Register { .. }
-                | Action::Pulse { .. }
-                | Action::Datagram { .. }
-                | Action::Verify { .. }
-                | Action::Logout { .. }
-                | Action::LookUp { .. }
-                | Action::Status { .. }
-                | Action::Tick { .. } => 0,
-            };
-            if millis > MAX_MILLIS {
-                return Err(InvalidScenario(format!(
-                    "action {index}: {millis} ms are more than {MAX_MILLIS}, beyond which JSON numbers are not exact"
-                )));
-            }
-        }
+        let scenario: Self = serde_json::from_str(json).map_err(check::unreadable)?;
+        check::possible(&scenario, json)?;
         Ok(scenario)
     }
 
     /// Writes the scenario on one line.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("every scenario can be written as JSON")
+    }
+
+    /// How many clients there are: those of its groups or, if it has none, those that its actions name.
+    pub fn population(&self) -> usize {
+        if self.clients.is_empty() {
+            let named = self.actions.iter().flat_map(Action::clients).flatten();
+            return named.map(|client| usize::from(client) + 1).max().unwrap_or(0);
+        }
+        self.clients.iter().map(|group| usize::from(group.count)).sum()
     }
 }
 
@@ -122,8 +130,9 @@ impl Scenario {
 pub struct InvalidScenario(String);
 
 impl InvalidScenario {
-    fn unreadable(error: serde_json::Error) -> Self {
-        Self(one_line(&format!("not a scenario of version {VERSION}: {error}")))
+    /// It is one, but not for what was to be done with it.
+    pub(super) fn has_clients() -> Self {
+        Self("a scenario with `clients` cannot be replayed as a list of actions: simulate it".into())
     }
 }
 
@@ -145,6 +154,10 @@ fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
         VERSION => Ok(VERSION),
         other => Err(serde::de::Error::custom(format!("version {other}"))),
     }
+}
+
+fn is_default(link: &Link) -> bool {
+    *link == Link::default()
 }
 
 mod reply_width {

@@ -42,7 +42,7 @@ fn what_is_no_scenario_is_refused_in_one_line() {
         (":1,", ":2,", "not a scenario of version 1: version 2 at line 1 column"),
         ("stall", "dance", "not a scenario of version 1: unknown variant `dance`"),
         (r#""millis":77"#, r#""seconds":77"#, "not a scenario of version 1: unknown field `seconds`"),
-        ("77", "9007199254740992", "action 0: 9007199254740992 ms are more than 9007199254740991"),
+        ("77", "9007199254740992", "actions[0]: 9007199254740992 ms are more than 9007199254740991"),
         ("77", "-1", "not a scenario of version 1: invalid value: integer `-1`"),
         (
             r#""reply_width":2"#,
@@ -96,7 +96,7 @@ fn a_restart_brings_back_who_was_not_gone_and_not_logged_out() {
         sent(&mut world, &pulse(0, HOME));
         sent(&mut world, &Action::Verify { client: 1 });
         world.apply(&Action::Advance { millis: 1 });
-        assert_eq!(world.apply(&Action::Restart { down: 1_000_000, rebooted }), None);
+        assert_eq!(world.apply(&Action::Restart { down: 1_000_000, rebooted, forgets: false }), None);
         assert_eq!(world.server().records(), 2);
         assert_eq!(world.clock().now.as_millis(), if rebooted { 0 } else { 1_210_000 });
         let mut status = |peer| sent(&mut world, &Action::Status { client: 0, peer: Some(peer) });

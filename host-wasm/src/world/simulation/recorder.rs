@@ -1,0 +1,43 @@
+//! Writes the log: a line of JSON for each event, and a digest of them all, by which two runs are compared.
+
+use super::event::Event;
+use super::mermaid::Drawing;
+
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    lines: String,
+    /// How many lines there were so far.
+    pub(super) events: u64,
+    digest: crc32fast::Hasher,
+    /// A diagram that is drawn beside.
+    pub(super) drawing: Option<Drawing>,
+}
+
+impl Recorder {
+    pub(super) fn record(&mut self, at: u64, event: &Event<'_>) {
+        let start = self.lines.len();
+        let event_json = serde_json::to_string(event).expect("every event can be written as JSON");
+        // The time comes first: it becomes the first member of the object.
+        let members = event_json.strip_prefix('{').expect("an event is an object");
+        self.lines.push_str("{\"at\":");
+        self.lines.push_str(&at.to_string());
+        self.lines.push(',');
+        self.lines.push_str(members);
+        self.lines.push('\n');
+        self.digest.update(&self.lines.as_bytes()[start..]);
+        self.events += 1;
+        if let Some(drawing) = &mut self.drawing {
+            drawing.event(at, event);
+        }
+    }
+
+    /// The lines since the last call.
+    pub(super) fn take(&mut self) -> String {
+        std::mem::take(&mut self.lines)
+    }
+
+    /// Eight hex digits that two different logs hardly share.
+    pub(super) fn digest(&self) -> String {
+        format!("{:08x}", self.digest.clone().finalize())
+    }
+}

@@ -1,0 +1,350 @@
+//! What the specification says of each client, kept up to date as things happen.
+//!
+//! The rules are stated here a second time, in plain numbers and on purpose: a mistake in the protocol crate does not
+//! make this agree with it. (The reference model of the tests states them a third time, from the whole history.)
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use rendezvous_protocol::lifecycle::Status;
+use rendezvous_protocol::{Clock, Output, Response};
+use serde::Serialize;
+
+use crate::world::{Action, Keys, Setup};
+
+/// How a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Standing {
+    /// It was heard recently.
+    Online,
+    /// It is shown as PENDING, and its pulse is accepted: it was the server that was away.
+    Pending,
+    /// It is shown as PENDING, and its pulse is too late: it must verify.
+    Late,
+    /// It was silent for too long, or the server forgot it.
+    Gone,
+    /// It logged out.
+    Left,
+}
+
+impl Standing {
+    /// As the log has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Pending => "PENDING",
+            Self::Late => "LATE",
+            Self::Gone => "GONE",
+            Self::Left => "LEFT",
+        }
+    }
+}
+
+/// What an answer must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Nothing,
+    Code { to: SocketAddr, number: u16 },
+    Registered,
+    Taken,
+    Ok,
+    Address { address: SocketAddr, last_online: Option<u64> },
+    Status { status: &'static str, last_online: Option<u64> },
+    Refused { status: u16, code: &'static str },
+}
+
+#[derive(Debug)]
+pub(super) struct Book {
+    interval: u64,
+    grace: u64,
+    error_time: u64,
+    keys: Keys,
+    /// What the clock showed when it last did.
+    clock: u64,
+    /// The latest time that the server has seen: its clock never runs backwards.
+    now: u64,
+    /// When the server last came back.
+    resumed: u64,
+    clients: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// Whether it was ever registered.
+    ever: bool,
+    left: bool,
+    live: Option<Live>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    heard: Option<u64>,
+    pulsed: Option<u64>,
+    address: Option<SocketAddr>,
+}
+
+impl Book {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let timing = &setup.timing;
+        Self {
+            interval: timing.pulse_interval().0,
+            grace: timing.pulse_grace().0,
+            error_time: timing.error_time().0,
+            keys: setup.keys(),
+            clock: setup.start.now.as_millis(),
+            now: 0,
+            resumed: 0,
+            clients: vec![],
+        }
+    }
+
+    /// What must come of `action`, after which the clocks show `clock`.
+    pub(super) fn expect(&mut self, action: &Action, clock: Clock) -> Expected {
+        let before = std::mem::replace(&mut self.clock, clock.now.as_millis());
+        match *action {
+            Action::Advance { .. }
+            | Action::Until { .. }
+            | Action::StepWallClock { .. }
+            | Action::Command { .. }
+            | Action::Lose { .. }
+            | Action::Link { .. }
+            | Action::Rebind { .. } => Expected::Nothing,
+            Action::Stall { .. } => {
+                self.stalled(before);
+                Expected::Nothing
+            }
+            Action::Restart { forgets, .. } => {
+                self.restarted(before, forgets);
+                Expected::Nothing
+            }
+            Action::Tick { .. } => {
+                self.arrive();
+                Expected::Nothing
+            }
+            Action::Pulse { client, from } => self.pulse(Some(client), from),
+            Action::Datagram { from, ref payload } if payload.as_ref().len() == 32 => {
+                self.pulse(self.keys.client(payload.as_ref()), from)
+            }
+            Action::Datagram { .. } => Expected::Nothing,
+            Action::Register { client } => self.register(client),
+            Action::Verify { client } => self.known(client, |live, now| live.heard = Some(now)),
+            Action::Logout { client } => {
+                let expected = self.known(client, |_, _| ());
+                if expected == Expected::Ok {
+                    *self.entry(client) = Entry { ever: true, left: true, live: None };
+                }
+                expected
+            }
+            Action::LookUp { client, peer } => match self.look_up(client, peer) {
+                Err(refused) => refused,
+                Ok(Live { address: None, .. }) => Expected::Refused { status: 404, code: "address_unknown" },
+                Ok(Live { address: Some(address), pulsed, .. }) => {
+                    Expected::Address { address, last_online: self.seconds_since(pulsed) }
+                }
+            },
+            Action::Status { client, peer } => match self.look_up(client, peer) {
+                Err(refused) => refused,
+                Ok(live) => Expected::Status {
+                    status: if self.online(&live, self.now) { "ONLINE" } else { "PENDING" },
+                    last_online: self.seconds_since(live.pulsed),
+                },
+            },
+        }
+    }
+
+    /// How a client stands at `now`, and until when; `None` if it never registered.
+    pub(super) fn standing(&self, client: u16, now: u64) -> Option<(Standing, Option<u64>)> {
+        let now = now.max(self.now);
+        let entry = self.clients.get(usize::from(client)).filter(|entry| entry.ever)?;
+        let Some(live) = entry.live.filter(|live| !self.gone(live, now)) else {
+            return Some((if entry.left { Standing::Left } else { Standing::Gone }, None));
+        };
+        let late = self.judged_from(&live) + self.interval + self.grace;
+        let gone = self.judged_from(&live) + self.interval + self.error_time;
+        Some(match live.heard {
+            Some(heard) if self.online(&live, now) => {
+                (Standing::Online, Some(heard + self.interval + self.grace))
+            }
+            _ if now < late => (Standing::Pending, Some(late)),
+            _ => (Standing::Late, Some(gone)),
+        })
+    }
+
+    /// How many clients there may be: their numbers are smaller.
+    pub(super) fn population(&self) -> u16 {
+        u16::try_from(self.clients.len()).unwrap_or(u16::MAX)
+    }
+
+    /// How many are registered and not gone.
+    pub(super) fn living(&self) -> usize {
+        let live = self.clients.iter().filter_map(|entry| entry.live);
+        live.filter(|live| !self.gone(live, self.now)).count()
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn arrive(&mut self) {
+        self.now = self.now.max(self.clock);
+    }
+
+    fn register(&mut self, client: u16) -> Expected {
+        self.arrive();
+        if self.live(client).is_some() {
+            return Expected::Taken;
+        }
+        let live = Live { heard: Some(self.now), pulsed: None, address: None };
+        *self.entry(client) = Entry { ever: true, left: false, live: Some(live) };
+        Expected::Registered
+    }
+
+    fn pulse(&mut self, client: Option<u16>, from: SocketAddr) -> Expected {
+        if from.port() == 0 {
+            return Expected::Nothing;
+        }
+        self.arrive();
+        let number = match client.and_then(|client| Some((client, self.live(client)?))) {
+            None => 1060,
+            Some((_, live)) if self.now >= self.judged_from(&live) + self.interval + self.grace => 1050,
+            Some((client, _)) => {
+                let address = Some(SocketAddr::new(from.ip().to_canonical(), from.port()));
+                let now = self.now;
+                self.entry(client).live = Some(Live { heard: Some(now), pulsed: Some(now), address });
+                1020
+            }
+        };
+        Expected::Code { to: from, number }
+    }
+
+    fn known(&mut self, client: u16, change: impl FnOnce(&mut Live, u64)) -> Expected {
+        self.arrive();
+        let Some(mut live) = self.live(client) else { return UNKNOWN_CLIENT };
+        change(&mut live, self.now);
+        self.entry(client).live = Some(live);
+        Expected::Ok
+    }
+
+    fn look_up(&mut self, client: u16, peer: Option<u16>) -> Result<Live, Expected> {
+        self.arrive();
+        self.live(client).ok_or(UNKNOWN_CLIENT)?;
+        let peer = peer.ok_or(Expected::Refused { status: 400, code: "malformed_client_id" })?;
+        self.live(peer).ok_or(Expected::Refused { status: 404, code: "unknown_peer" })
+    }
+
+    /// The server did not run since the clock showed `since`.
+    fn stalled(&mut self, since: u64) {
+        if self.clock.saturating_sub(since) > self.grace.max(1000) {
+            let since = since.max(self.now);
+            self.forget_the_gone(since);
+            self.arrive();
+            self.resumed = self.now;
+        }
+    }
+
+    /// The server was stopped when the clock showed `stopped`, and started again.
+    fn restarted(&mut self, stopped: u64, forgets: bool) {
+        self.forget_the_gone(stopped.max(self.now));
+        self.now = self.clock;
+        self.resumed = self.now;
+        for entry in &mut self.clients {
+            entry.live = entry.live.filter(|_| !forgets);
+            if let Some(live) = &mut entry.live {
+                (live.heard, live.pulsed) = (None, None);
+            }
+        }
+    }
+
+    fn forget_the_gone(&mut self, then: u64) {
+        for index in 0..self.clients.len() {
+            self.clients[index].live = self.clients[index].live.filter(|live| !self.gone(live, then));
+        }
+    }
+
+    fn live(&self, client: u16) -> Option<Live> {
+        self.clients.get(usize::from(client))?.live.filter(|live| !self.gone(live, self.now))
+    }
+
+    fn online(&self, live: &Live, now: u64) -> bool {
+        live.heard.is_some_and(|heard| now < heard + self.interval + self.grace)
+    }
+
+    fn gone(&self, live: &Live, now: u64) -> bool {
+        now >= self.judged_from(live) + self.interval + self.error_time
+    }
+
+    /// From when on its silence counts against a client.
+    fn judged_from(&self, live: &Live) -> u64 {
+        live.heard.unwrap_or(0).max(self.resumed)
+    }
+
+    fn seconds_since(&self, then: Option<u64>) -> Option<u64> {
+        then.map(|then| (self.now - then) / 1000)
+    }
+
+    fn entry(&mut self, client: u16) -> &mut Entry {
+        let index = usize::from(client);
+        if self.clients.len() <= index {
+            self.clients.resize(index + 1, Entry::default());
+        }
+        &mut self.clients[index]
+    }
+}
+
+const UNKNOWN_CLIENT: Expected = Expected::Refused { status: 401, code: "unknown_client" };
+
+impl Expected {
+    /// What the server said, in these words; `None` if it had nothing to say to anybody.
+    pub(super) fn of(output: Output) -> Option<Self> {
+        let seconds = |millis: rendezvous_protocol::Millis| millis.0 / 1000;
+        Some(match output {
+            Output::Transmit { destination, code } => Self::Code { to: destination, number: code.number() },
+            Output::Dropped(_) => Self::Nothing,
+            Output::Registered { .. } => Self::Registered,
+            Output::Taken => Self::Taken,
+            Output::Response(Response::Verified { .. } | Response::LoggedOut { .. }) => Self::Ok,
+            Output::Response(Response::PeerAddress { address, last_online, .. }) => {
+                Self::Address { address, last_online: last_online.map(seconds) }
+            }
+            Output::Response(Response::PeerStatus { status, last_online, .. }) => Self::Status {
+                status: match status {
+                    Status::Online => "ONLINE",
+                    Status::Pending => "PENDING",
+                },
+                last_online: last_online.map(seconds),
+            },
+            Output::Rejection(rejection) => {
+                Self::Refused { status: rejection.status(), code: rejection.code() }
+            }
+            Output::Ticked(_) | Output::Resumed => return None,
+        })
+    }
+}
+
+/// In words that make sense after "the specification says".
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Code { to, number } => write!(f, "{number} to {to}"),
+            Self::Registered => f.write_str("registered"),
+            Self::Taken => f.write_str("taken"),
+            Self::Ok => f.write_str("ok"),
+            Self::Address { address, last_online } => write!(f, "{address}, {}", Ago(*last_online)),
+            Self::Status { status, last_online } => write!(f, "{status}, {}", Ago(*last_online)),
+            Self::Refused { status, code } => write!(f, "{status} {code}"),
+        }
+    }
+}
+
+struct Ago(Option<u64>);
+
+impl fmt::Display for Ago {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(seconds) => write!(f, "last online {seconds} s ago"),
+            None => f.write_str("last online unknown"),
+        }
+    }
+}
