@@ -206,7 +206,7 @@ fn every_body_survives_json_and_is_an_error_when_cut_off() {
 
 #[test]
 fn timings_changes_inputs_and_outputs_survive_json() {
-    harness::check(file!(), 200, strategy::scenario(30), |scenario| {
+    harness::check_scenarios(file!(), 200, strategy::scenario(30), |scenario| {
         survives(&scenario.setup.timing)?;
         let mut world = World::new(scenario.setup);
         for action in &scenario.actions {

@@ -9,7 +9,7 @@ use crate::harness;
 
 #[test]
 fn a_host_that_sleeps_until_poll_timeout_forgets_every_client_to_the_millisecond() {
-    harness::check(file!(), 1_000, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 1_000, strategy::scenario(60), |scenario| {
         let fail = |what: String| Err(format!("{what}\nscenario: {}", scenario.to_json()));
         let mut world = World::new(scenario.setup);
         let mut model = Model::new(&scenario.setup);

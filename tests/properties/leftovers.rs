@@ -9,7 +9,7 @@ use crate::harness;
 
 #[test]
 fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
-    harness::check(file!(), 500, strategy::scenario(80), |scenario| {
+    harness::check_scenarios(file!(), 500, strategy::scenario(80), |scenario| {
         let fail = |what: String| Err(format!("{what}\nscenario: {}", scenario.to_json()));
         let mut world = World::new(scenario.setup);
         let mut model = Model::new(&scenario.setup);

@@ -20,3 +20,4 @@ mod shards;
 mod silence;
 mod ticks;
 mod traceability;
+mod worlds;

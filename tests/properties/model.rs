@@ -17,7 +17,7 @@ use crate::harness;
 fn every_answer_is_the_reference_models() {
     let (cases, transitions) = (Cell::new(0_u64), Cell::new(0_u64));
     let began = Instant::now();
-    harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
+    harness::check_scenarios(file!(), 2_000, strategy::scenario(120), |scenario| {
         let compared = against_model(&scenario).map_err(|failure| failure.to_string())?;
         cases.set(cases.get() + 1);
         transitions.set(transitions.get() + compared);
@@ -33,7 +33,7 @@ fn every_answer_is_the_reference_models() {
 
 #[test]
 fn what_goes_over_the_wire_is_the_reference_models_answer() {
-    harness::check(file!(), 500, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 500, strategy::scenario(60), |scenario| {
         let mut world = World::new(scenario.setup);
         let mut model = Model::new(&scenario.setup);
         for action in &scenario.actions {
@@ -52,7 +52,7 @@ fn what_goes_over_the_wire_is_the_reference_models_answer() {
 fn the_scenarios_get_everywhere() {
     let seen = Cell::new(BTreeMap::<String, u64>::new());
     let cases = Cell::new(0_u64);
-    harness::check(file!(), 2_000, strategy::scenario(120), |scenario| {
+    harness::check_scenarios(file!(), 2_000, strategy::scenario(120), |scenario| {
         let mut model = Model::new(&scenario.setup);
         let mut counts = seen.take();
         cases.set(cases.get() + 1);

@@ -10,7 +10,7 @@ use crate::harness;
 
 #[test]
 fn a_scenario_that_runs_twice_gives_the_same_bytes_and_so_does_its_json() {
-    harness::check(file!(), 500, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 500, strategy::scenario(60), |scenario| {
         let log = replay(&scenario);
         if log.lines().count() != scenario.actions.len() {
             return Err(format!("{} lines for {} actions", log.lines().count(), scenario.actions.len()));
@@ -27,7 +27,7 @@ fn a_scenario_that_runs_twice_gives_the_same_bytes_and_so_does_its_json() {
 
 #[test]
 fn a_scenario_survives_the_bytes_of_a_fuzzer() {
-    harness::check(file!(), 1_000, strategy::scenario(60), |mut scenario| {
+    harness::check_scenarios(file!(), 1_000, strategy::scenario(60), |mut scenario| {
         scenario.setup.seed = 0;
         let read = bytes::scenario(&bytes::of(&scenario));
         if read == scenario { Ok(()) } else { Err(format!("{scenario:?} is read as {read:?}")) }

@@ -10,7 +10,7 @@ use crate::harness;
 
 #[test]
 fn no_output_of_a_run_holds_a_key_but_the_answer_to_its_registration() {
-    harness::check(file!(), 100, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 100, strategy::scenario(60), |scenario| {
         let keys = scenario.setup.keys();
         let needles: Vec<_> = (0..=CLIENTS).map(|client| Needles::of(&keys.key(client))).collect();
         let mut world = World::new(scenario.setup);

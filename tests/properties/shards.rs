@@ -32,7 +32,7 @@ type Found = (ClientId, Observation);
 
 #[test]
 fn clients_that_are_split_over_servers_are_served_as_by_one() {
-    harness::check(file!(), 500, strategy::scenario(80), |scenario| {
+    harness::check_scenarios(file!(), 500, strategy::scenario(80), |scenario| {
         let scenario = for_shards(&scenario);
         let mut world = World::new(scenario.setup);
         let mut shards = Shards(std::array::from_fn(|_| Server::new(scenario.setup.timing)));

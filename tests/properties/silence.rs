@@ -7,7 +7,7 @@ use crate::harness;
 
 #[test]
 fn a_datagram_is_answered_to_its_source_with_fewer_bytes_or_not_at_all() {
-    harness::check(file!(), 1_000, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 1_000, strategy::scenario(60), |scenario| {
         let mut world = World::new(scenario.setup);
         for action in &scenario.actions {
             let output = world.apply(action);
@@ -39,7 +39,7 @@ fn a_datagram_is_answered_to_its_source_with_fewer_bytes_or_not_at_all() {
 /// The key is all that makes a pulse: a datagram with a client's key in it is that client's, whoever sent it.
 #[test]
 fn a_datagram_that_holds_a_key_is_its_clients_pulse() {
-    harness::check(file!(), 300, strategy::scenario(60), |scenario| {
+    harness::check_scenarios(file!(), 300, strategy::scenario(60), |scenario| {
         let keys = scenario.setup.keys();
         let as_datagrams = scenario.actions.iter().map(|action| {
             if let Action::Pulse { client, from } = *action {

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test that called it")]
 
 pub mod bytes;
+pub mod casts;
 pub mod check;
 #[cfg(feature = "native")]
 pub mod conformance;
@@ -14,6 +15,7 @@ pub mod conformance;
 pub mod fleet;
 pub mod fuzzing;
 pub mod inputs;
+pub mod link;
 #[cfg(feature = "native")]
 pub mod local;
 pub mod model;
