@@ -12,6 +12,7 @@ mod harness;
 mod leftovers;
 mod lifecycle;
 mod model;
+mod presets;
 mod regressions;
 mod replay;
 mod secrets;

@@ -8,7 +8,7 @@ use rendezvous_protocol::{Clock, StoredRecord};
 use rendezvous_tests::bytes;
 use rendezvous_wasm::world::{Scenario, World};
 
-use crate::replay::traces;
+use crate::replay::{presets, traces};
 
 #[test]
 fn every_trace_is_a_seed_of_the_fuzzers() {
@@ -27,6 +27,15 @@ fn every_trace_is_a_seed_of_the_fuzzers() {
         seed(&corpus.join("path").join(name), id.as_bytes());
         seed(&corpus.join("bearer").join(name), format!("Bearer {}", hex::encode(digits)).as_bytes());
         seed(&corpus.join("datagram").join(name), &digits);
+    }
+}
+
+#[test]
+fn every_preset_is_a_seed_of_the_fuzzer_of_scenarios() {
+    let corpus = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus/scenario");
+    for path in presets() {
+        let json = fs::read_to_string(&path).unwrap();
+        seed(&corpus.join(path.file_stem().unwrap()), json.as_bytes());
     }
 }
 
@@ -65,5 +74,5 @@ fn seed(path: &Path, bytes: &[u8]) {
         fs::write(path, bytes).unwrap();
     }
     let found = fs::read(path).unwrap_or_default();
-    assert!(found == bytes, "{} is not the trace; RECORD_TRACES=1 writes it", path.display());
+    assert!(found == bytes, "{} is not what it should be; RECORD_TRACES=1 writes it", path.display());
 }

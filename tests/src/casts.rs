@@ -22,7 +22,14 @@ pub fn scenario(events: usize) -> impl Strategy<Value = Scenario> {
         let groups = vec(group(population, eighth), usize::from(population));
         let happens = vec((pause(eighth), event(population, eighth)), 1..events);
         (Just(setup), link(), groups, happens).prop_map(|(setup, link, clients, happens)| {
-            let actions = happens.into_iter().flat_map(|(pause, event)| [pause, event]).collect();
+            let actions = happens.into_iter().flat_map(|(pause, event)| [pause, event]);
+            // Who is not behind a NAT cannot have it rebind.
+            let possible = |action: &Action| {
+                let Action::Rebind { client, .. } = *action else { return true };
+                let group: Option<&Group> = clients.get(usize::from(client));
+                group.is_some_and(|group| group.nat.is_some())
+            };
+            let actions = actions.filter(possible).collect();
             let mut scenario = Scenario::new(setup, actions);
             (scenario.link, scenario.clients) = (link, clients);
             scenario

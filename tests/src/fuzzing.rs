@@ -5,9 +5,10 @@ use rendezvous_protocol::{
     ClientId, DatagramContent, DropReason, Input, Instant, Output, PULSE_LEN, PrivateKey, PulseCode,
     Rejection, ReplyWidth, Request, Response, Server, StoredRecord, StoredRecordError, decode_pulse,
 };
-use rendezvous_wasm::world::{Scenario, replay};
+use rendezvous_wasm::world::{Scenario, Simulation, replay};
 
 use crate::inputs::Inputs;
+use crate::strategy::CLIENTS;
 use crate::{bytes, check, ticks};
 
 /// A target by name.
@@ -174,14 +175,39 @@ pub fn with_checksum(id: ClientId, body: &[u8]) -> Vec<u8> {
     [body, &hasher.finalize().to_be_bytes()].concat()
 }
 
-/// Any text is a scenario or an error of one line; a scenario is written as it was read, and runs.
+/// So much of a scenario is played: some never end.
+const SIMULATED_EVENTS: u64 = 300;
+/// More clients take longer than a fuzzer should.
+const MANY_CLIENTS: usize = 50;
+
+/// Any text is a scenario or an error of one line; a scenario is written as it was read, and runs: what reaches the server
+/// without clients, and all of it with its invariants. What reached the server is then no surprise to the model.
 pub fn scenario(json: &[u8]) {
     let Ok(json) = str::from_utf8(json) else { return };
     match Scenario::from_json(json) {
         Ok(scenario) => {
             assert_eq!(Scenario::from_json(&scenario.to_json()).as_ref(), Ok(&scenario));
-            assert_eq!(replay(&scenario).lines().count(), scenario.actions.len());
+            if scenario.clients.is_empty() {
+                assert_eq!(replay(&scenario).lines().count(), scenario.actions.len());
+            }
+            if scenario.population() <= MANY_CLIENTS {
+                simulate(scenario);
+            }
         }
         Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+    }
+}
+
+fn simulate(scenario: Scenario) {
+    let mut simulation = Simulation::new(scenario).with_trace();
+    let log = simulation.run(SIMULATED_EVENTS);
+    let summary = simulation.summary();
+    let broken = log.lines().find(|line| line.contains(r#""event":"violation""#));
+    assert!(summary.holds(), "{}: {broken:?}", simulation.scenario().to_json());
+    if simulation.scenario().population() <= usize::from(CLIENTS) {
+        let trace = simulation.trace().expect("it was asked for");
+        if let Err(failure) = check::against_model(&trace) {
+            panic!("{failure}");
+        }
     }
 }

@@ -1,10 +1,12 @@
-//! Builds the npm package of the browser host: `cargo run -p rendezvous-wasm-packager -- [--with-server] [FOLDER]`. With
-//! `--with-server` JavaScript gets the server alone, too, and not only the simulation.
+//! Builds the npm package of the browser host: `cargo run -p rendezvous-wasm-packager -- [--with-server]
+//! [--workspace FOLDER] [FOLDER]`. With `--with-server` JavaScript gets the server alone, too, and not only the simulation;
+//! `--workspace` names another checkout to build from.
 //!
 //! It compiles the crate for `wasm32-unknown-unknown`, and makes JavaScript and TypeScript declarations for it with the
 //! library behind the wasm-bindgen command, in the version of the lock file: the two halves of wasm-bindgen cannot differ.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -25,22 +27,8 @@ export * from "./rendezvous_wasm.js";
 "#;
 
 fn main() -> ExitCode {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("pkg");
-    let (mut features, mut folder) = (vec![], default);
-    for argument in env::args_os().skip(1) {
-        match argument.to_str() {
-            Some("--with-server") => features.extend(["--features", "server"]),
-            Some(option) if option.starts_with("--") => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "rendezvous-wasm-packager: unknown option {option} (there is --with-server)"
-                );
-                return ExitCode::from(2);
-            }
-            _ => folder = PathBuf::from(argument),
-        }
-    }
-    match build(&folder, &features) {
+    let built = options(env::args_os().skip(1)).and_then(|options| build(&options));
+    match built {
         Ok(said) => {
             let _ = writeln!(io::stdout(), "{said}");
             ExitCode::SUCCESS
@@ -52,26 +40,47 @@ fn main() -> ExitCode {
     }
 }
 
-fn build(folder: &Path, features: &[&str]) -> Result<String, Box<dyn Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+struct Options {
+    workspace: PathBuf,
+    folder: PathBuf,
+    features: &'static [&'static str],
+}
+
+fn options(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, Box<dyn Error>> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut options = Options {
+        workspace: here.ancestors().nth(2).ok_or("no workspace")?.to_owned(),
+        folder: here.with_file_name("pkg"),
+        features: &[],
+    };
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--with-server") => options.features = &["--features", "server"],
+            Some("--workspace") => {
+                options.workspace = arguments.next().ok_or("--workspace needs a folder")?.into();
+            }
+            Some(option) if option.starts_with("--") => {
+                return Err(
+                    format!("unknown option {option} (there are --with-server and --workspace)").into()
+                );
+            }
+            _ => options.folder = argument.into(),
+        }
+    }
+    Ok(options)
+}
+
+fn build(options: &Options) -> Result<String, Box<dyn Error>> {
+    let Options { workspace, folder, features } = options;
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
-        .current_dir(root)
-        .args([
-            "build",
-            "--locked",
-            "--package",
-            "rendezvous-wasm",
-            "--lib",
-            "--target",
-            TARGET,
-            "--profile",
-            PROFILE,
-        ])
-        .args(features)
+        .current_dir(workspace)
+        .args(["build", "--locked", "--package", "rendezvous-wasm", "--lib"])
+        .args(["--target", TARGET, "--profile", PROFILE])
+        .args(*features)
         // Panics name the files they are in. What comes before those names is nobody's business.
-        .env("CARGO_ENCODED_RUSTFLAGS", remapped(root).join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace).join("\u{1f}"))
         .arg("--target-dir")
         .arg(&target)
         .status()?;

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{InvalidScenario, Scenario, VERSION};
 use crate::one_line::one_line;
+use crate::world::Action;
 use crate::world::cast::{ClientClock, Group, Policy};
 
 /// The largest number of a scenario, and the longest that one action can let time pass: up to here a JavaScript number is
@@ -41,11 +42,25 @@ pub(super) fn possible(scenario: &Scenario, json: &str) -> Result<(), InvalidSce
             _ if scenario.clients.is_empty() && !action.is_the_servers() => {
                 Err("only a scenario with `clients` can do that".into())
             }
+            _ if rebinds_nothing(scenario, action) => {
+                let client = action.clients()[0].unwrap_or_default();
+                Err(format!("client {client} is not behind a NAT"))
+            }
             _ => exact(action.millis(), " ms"),
         };
         what.map_err(|what| located(json, "actions", index, &what))?;
     }
     Ok(())
+}
+
+fn rebinds_nothing(scenario: &Scenario, action: &Action) -> bool {
+    let Action::Rebind { client, .. } = *action else { return false };
+    let mut after = 0;
+    let group = scenario.clients.iter().find(|group| {
+        after += usize::from(group.count);
+        usize::from(client) < after
+    });
+    group.is_some_and(|group| group.nat.is_none())
 }
 
 fn possible_group(group: &Group, population: usize) -> Result<(), String> {

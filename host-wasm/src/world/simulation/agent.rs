@@ -203,7 +203,10 @@ impl Agent {
             PulseCode::OnTime => {
                 self.accepted += 1;
                 if self.policy == Policy::WellBehaved && self.registered {
-                    self.pulse_at = Some(moment.now + self.next_pulse(moment));
+                    // A NAT that has seen one exchange only may forget it sooner.
+                    let soon = self.clock.real(self.interval / 10).max(1);
+                    let wait = if self.accepted == 1 { soon } else { self.next_pulse(moment) };
+                    self.pulse_at = Some(moment.now + wait);
                 }
             }
             PulseCode::Reverify if self.acts() => self.request_once(moment, Asked::Verify, "verifies"),
@@ -322,8 +325,6 @@ impl Agent {
     fn next_pulse(&self, moment: &mut Moment<'_>) -> u64 {
         let interval = self.interval;
         let wait = match self.policy {
-            // A NAT that has seen one exchange only may forget it sooner.
-            Policy::WellBehaved if self.accepted == 1 => interval / 10,
             Policy::WellBehaved => moment.chance.between(interval * 2 / 3, interval * 5 / 6),
             Policy::Fixed { every } => every,
             Policy::Lazy { from, to } => moment.chance.between(from, to),
