@@ -119,7 +119,7 @@ fn manifest() -> String {
   "description": "The rendezvous protocol and a simulated world around it, in WebAssembly",
   "license": "MIT",
   "type": "module",
-  "sideEffects": false,
+  "sideEffects": ["./node.js"],
   "exports": {{
     ".": {{ "types": "./{NAME}.d.ts", "node": "./node.js", "default": "./{NAME}.js" }},
     "./node": {{ "types": "./node.d.ts", "default": "./node.js" }},

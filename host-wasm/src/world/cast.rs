@@ -119,7 +119,7 @@ impl Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientClock {
-    /// What it shows at the beginning, in milliseconds.
+    /// What it shows at the beginning, in milliseconds. Only people see it: nothing that a client does depends on it.
     pub offset: i64,
     /// How much faster than it should it goes, in parts per million.
     pub drift_ppm: i32,
@@ -129,11 +129,12 @@ impl ClientClock {
     /// The fastest and slowest, in parts per million: a tenth.
     pub(super) const MAX_DRIFT: i32 = 100_000;
 
-    /// How long it really takes until this clock has gone on by `millis`.
+    /// How long it really takes until this clock has gone on by `millis`: no less than a millisecond, or a fast clock would
+    /// make time stand still.
     pub(super) fn real(&self, millis: u64) -> u64 {
         let rate = 1_000_000 + i128::from(self.drift_ppm);
-        let real = i128::from(millis) * 1_000_000 / rate.max(1);
-        u64::try_from(real).unwrap_or(u64::MAX)
+        let real = (i128::from(millis) * 1_000_000).div_euclid(rate.max(1));
+        u64::try_from(real).unwrap_or(u64::MAX).max(1)
     }
 }
 

@@ -66,10 +66,10 @@ pub struct Setup {
     #[serde(default, with = "reply_width")]
     pub reply_width: ReplyWidth,
     /// What the clocks show at first.
-    #[serde(default = "default_start")]
+    #[serde(default = "default_start", deserialize_with = "start")]
     pub start: Clock,
     /// Decides what the clients' keys are, and whatever else is left to chance.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "exact")]
     pub seed: u64,
 }
 
@@ -154,6 +154,26 @@ fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
         VERSION => Ok(VERSION),
         other => Err(serde::de::Error::custom(format!("version {other}"))),
     }
+}
+
+/// Both clocks, neither beyond the numbers that are exact.
+fn start<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Clock, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Start {
+        #[serde(deserialize_with = "exact")]
+        now: u64,
+        #[serde(deserialize_with = "exact")]
+        unix: u64,
+    }
+    let Start { now, unix } = Start::deserialize(deserializer)?;
+    Ok(Clock { now: Instant::from_millis(now), unix: UnixTime::from_millis(unix) })
+}
+
+fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    check::exact(number, "").map_err(serde::de::Error::custom)?;
+    Ok(number)
 }
 
 fn is_default(link: &Link) -> bool {

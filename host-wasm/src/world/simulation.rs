@@ -77,6 +77,7 @@ pub struct Simulation {
     watch: Option<Watch>,
     trace: Option<Vec<Action>>,
     deeds: Vec<Deed>,
+    steps: u64,
     done: bool,
 }
 
@@ -129,6 +130,7 @@ impl Simulation {
             watch: None,
             trace: None,
             deeds: vec![],
+            steps: 0,
             done: false,
         };
         for client in 0..simulation.population() {
@@ -170,6 +172,7 @@ impl Simulation {
             return false;
         };
         self.elapsed = self.elapsed.max(at);
+        self.steps += 1;
         if standing == Some(at) {
             self.note_standings();
         } else if agenda == Some(at) {
@@ -182,16 +185,16 @@ impl Simulation {
         true
     }
 
-    /// Runs on until so many further events are logged, or as many steps are done, or the scenario is over. Returns the new
-    /// lines of the log.
+    /// Runs on until about so many further events are logged (without a log, until so many steps are done), or the scenario is
+    /// over. Returns the new lines of the log: none only at the end.
     pub fn run(&mut self, events: u64) -> String {
-        let logged = |recorder: &Option<Recorder>| recorder.as_ref().map_or(0, |recorder| recorder.events);
-        let until = logged(&self.recorder).saturating_add(events.max(1));
-        let mut steps = 0;
-        while logged(&self.recorder) < until && steps < events.saturating_mul(64) && self.step() {
-            steps += 1;
-        }
+        let before = self.progress();
+        while self.progress() - before < events.max(1) && self.step() {}
         self.recorder.as_mut().map(Recorder::take).unwrap_or_default()
+    }
+
+    fn progress(&self) -> u64 {
+        self.recorder.as_ref().map_or(self.steps, |recorder| recorder.events)
     }
 
     /// Whether the scenario is over.

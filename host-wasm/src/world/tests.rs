@@ -49,7 +49,11 @@ fn what_is_no_scenario_is_refused_in_one_line() {
             r#""reply_width":3"#,
             "not a scenario of version 1: a reply has 1, 2 or 4 bytes",
         ),
-        (r#""seed":0"#, r#""seed":9007199254740992"#, "seed: 9007199254740992 is more than 9007199254740991"),
+        (
+            r#""seed":0"#,
+            r#""seed":9007199254740992"#,
+            "not a scenario of version 1: 9007199254740992 is more than 9007199254740991",
+        ),
         (r#""seed":0"#, r#""sead":0"#, "not a scenario of version 1: unknown field `sead`"),
         (
             r#""pulse_interval":30000"#,

@@ -149,7 +149,10 @@ describe('steps', () => {
 
   it('begin after the present moment if no event of it is selected', () => {
     expect(nextEvent(run, 40, null)).toBe(4);
-    expect(previousEvent(run, 40, null)).toBe(1);
+    // What has happened at this very moment is before it.
+    expect(previousEvent(run, 40, null)).toBe(3);
+    expect(previousEvent(run, 39, null)).toBe(1);
+    expect(previousEvent(run, 0, null)).toBeNull();
     expect(nextEvent(run, 41_000, 3)).toBeNull();
   });
 
@@ -160,6 +163,7 @@ describe('steps', () => {
     expect(nextChange(run, 41_000, 16)).toBeNull();
     expect(previousChange(run, 41_000, 16)).toBe(7);
     expect(previousChange(run, 40, 3)).toBeNull();
+    expect(previousChange(run, 40, null)).toBe(3);
     expect(previousChange(run, 120_000, null)).toBe(16);
   });
 });

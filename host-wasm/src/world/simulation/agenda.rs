@@ -6,6 +6,9 @@ use std::collections::BinaryHeap;
 
 use super::message::Message;
 
+/// The most that is under way at any time: as real networks do, this one drops what it has no room for.
+const MOST_UNDER_WAY: usize = 100_000;
+
 #[derive(Debug, Default)]
 pub(super) struct Agenda {
     heap: BinaryHeap<Reverse<(u64, u64, Entry)>>,
@@ -45,6 +48,11 @@ impl Agenda {
         });
         self.under_way[slot as usize] = Some(message);
         self.put(at, Entry::Arrival(slot));
+    }
+
+    /// Whether so much is under way that the network takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        self.under_way.len() - self.free.len() >= MOST_UNDER_WAY
     }
 
     /// When the next is due.

@@ -202,11 +202,10 @@ impl Agent {
         match code {
             PulseCode::OnTime => {
                 self.accepted += 1;
-                if self.policy == Policy::WellBehaved && self.registered {
-                    // A NAT that has seen one exchange only may forget it sooner.
-                    let soon = self.clock.real(self.interval / 10).max(1);
-                    let wait = if self.accepted == 1 { soon } else { self.next_pulse(moment) };
-                    self.pulse_at = Some(moment.now + wait);
+                // A NAT that has seen one exchange only may forget it sooner.
+                if self.policy == Policy::WellBehaved && self.acts() && self.accepted == 1 {
+                    let soon = moment.now + self.clock.real(self.interval / 10);
+                    self.pulse_at = self.pulse_at.map(|planned| planned.min(soon));
                 }
             }
             PulseCode::Reverify if self.acts() => self.request_once(moment, Asked::Verify, "verifies"),
@@ -291,15 +290,15 @@ impl Agent {
         match self.policy {
             Policy::Noise { every } => {
                 self.noise(moment);
-                self.pulse_at = Some(moment.now + self.clock.real(every).max(1));
+                self.pulse_at = Some(moment.now + self.clock.real(every));
             }
             Policy::Thief { victim, every } => {
                 moment.deeds.push(Deed::Pulse(victim));
                 self.request(moment, victim, Asked::Verify);
-                self.pulse_at = Some(moment.now + self.clock.real(every).max(1));
+                self.pulse_at = Some(moment.now + self.clock.real(every));
             }
             Policy::Fixed { every } => {
-                let every = self.clock.real(every).max(1);
+                let every = self.clock.real(every);
                 // One that slept through some does not make up for them.
                 let missed = (moment.now - due) / every;
                 self.pulse_at = Some(due + (missed + 1) * every);
@@ -330,7 +329,7 @@ impl Agent {
             Policy::Lazy { from, to } => moment.chance.between(from, to),
             Policy::Manual | Policy::Noise { .. } | Policy::Thief { .. } => interval,
         };
-        self.clock.real(wait).max(1)
+        self.clock.real(wait)
     }
 
     fn noise(&mut self, moment: &mut Moment<'_>) {
@@ -355,8 +354,12 @@ impl Agent {
     }
 
     fn failed(&mut self, moment: &mut Moment<'_>, asked: Asked) {
-        let repeats = matches!(asked, Asked::Register | Asked::Verify | Asked::Logout);
-        if repeats && self.acts() && self.again.is_none() {
+        let repeats = match asked {
+            Asked::Register | Asked::Verify => self.acts(),
+            Asked::Logout => self.behaves(),
+            Asked::LookUp(_) | Asked::Status(_) => false,
+        };
+        if repeats && self.again.is_none() {
             self.again = Some((moment.now + self.back_off(moment), asked));
         }
     }
@@ -384,7 +387,10 @@ impl Agent {
 
     /// Whether it does of itself what a client is to do.
     fn acts(&self) -> bool {
-        !self.retired
-            && matches!(self.policy, Policy::WellBehaved | Policy::Fixed { .. } | Policy::Lazy { .. })
+        !self.retired && self.behaves()
+    }
+
+    fn behaves(&self) -> bool {
+        matches!(self.policy, Policy::WellBehaved | Policy::Fixed { .. } | Policy::Lazy { .. })
     }
 }

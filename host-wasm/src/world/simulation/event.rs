@@ -96,6 +96,22 @@ pub(super) struct Replied {
     pub(super) arrives: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lost: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) copy_arrives: Option<u64>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) resent: u32,
+}
+
+impl Replied {
+    pub(super) fn new(
+        message: u64,
+        to: Option<u16>,
+        destination: String,
+        arrives: Option<u64>,
+        lost: Option<&'static str>,
+    ) -> Self {
+        Self { message, to, destination, arrives, lost, copy_arrives: None, resent: 0 }
+    }
 }
 
 /// Whom something is for.

@@ -9,7 +9,7 @@ use crate::world::{Action, Policy, Scenario};
 #[derive(Serialize)]
 struct Cast {
     timing: rendezvous_protocol::Timing,
-    end: Option<u64>,
+    end: u64,
     clients: Vec<Member>,
     server: Server,
 }
@@ -84,11 +84,11 @@ pub(super) fn names(scenario: &Scenario) -> Vec<(String, Option<usize>)> {
 }
 
 /// When a scenario ends, in milliseconds since its beginning.
-fn end(scenario: &Scenario) -> Option<u64> {
-    scenario.actions.iter().try_fold(0_u64, |elapsed, action| match *action {
-        Action::Advance { millis } => elapsed.checked_add(u64::try_from(millis).unwrap_or(0)),
-        Action::Until { at } => Some(elapsed.max(at)),
-        Action::Stall { millis } | Action::Restart { down: millis, .. } => elapsed.checked_add(millis),
+fn end(scenario: &Scenario) -> u64 {
+    let end = scenario.actions.iter().fold(0_u64, |elapsed, action| match *action {
+        Action::Advance { millis } => elapsed.saturating_add(u64::try_from(millis).unwrap_or(0)),
+        Action::Until { at } => elapsed.max(at),
+        Action::Stall { millis } | Action::Restart { down: millis, .. } => elapsed.saturating_add(millis),
         Action::StepWallClock { .. }
         | Action::Register { .. }
         | Action::Pulse { .. }
@@ -101,8 +101,9 @@ fn end(scenario: &Scenario) -> Option<u64> {
         | Action::Command { .. }
         | Action::Lose { .. }
         | Action::Link { .. }
-        | Action::Rebind { .. } => Some(elapsed),
-    })
+        | Action::Rebind { .. } => elapsed,
+    });
+    end.min(rendezvous_protocol::Instant::MAX.as_millis())
 }
 
 fn policy(policy: Policy) -> String {

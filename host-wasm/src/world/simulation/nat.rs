@@ -14,7 +14,7 @@ pub(super) struct Nat {
     kind: NatKind,
     pub(super) address: Ipv4Addr,
     next_port: u16,
-    /// A NAT has few: a scan is faster than anything cleverer.
+    /// Most NATs have few: a scan is faster than anything cleverer.
     mappings: Vec<Mapping>,
 }
 
@@ -45,8 +45,13 @@ impl Nat {
         Self { kind, address, next_port: FIRST_PORT, mappings: vec![] }
     }
 
-    /// A datagram goes out: the address that the world sees.
-    pub(super) fn outbound(&mut self, now: u64, inside: SocketAddrV4, to: SocketAddrV4) -> SocketAddrV4 {
+    /// A datagram goes out: the address that the world sees, unless every port is taken.
+    pub(super) fn outbound(
+        &mut self,
+        now: u64,
+        inside: SocketAddrV4,
+        to: SocketAddrV4,
+    ) -> Option<SocketAddrV4> {
         let idle = self.kind.idle;
         let endpoints = match self.kind.mapping {
             Dependence::EndpointIndependent => (inside, None, None),
@@ -55,19 +60,22 @@ impl Nat {
         };
         let found = self.mappings.iter().position(|mapping| mapping.endpoints == endpoints);
         let lasting = found.filter(|&index| now - self.mappings[index].used < idle);
-        let index = lasting.unwrap_or_else(|| {
-            self.forget(now);
-            let port = self.free_port();
-            self.mappings.push(Mapping { endpoints, port, used: now, contacts: vec![] });
-            self.mappings.len() - 1
-        });
+        let index = match lasting {
+            Some(index) => index,
+            None => {
+                self.forget(now);
+                let port = self.free_port()?;
+                self.mappings.push(Mapping { endpoints, port, used: now, contacts: vec![] });
+                self.mappings.len() - 1
+            }
+        };
         let mapping = &mut self.mappings[index];
         mapping.used = now;
         match mapping.contacts.iter_mut().find(|(contact, _)| *contact == to) {
             Some((_, used)) => *used = now,
             None => mapping.contacts.push((to, now)),
         }
-        SocketAddrV4::new(self.address, mapping.port)
+        Some(SocketAddrV4::new(self.address, mapping.port))
     }
 
     /// A datagram comes in: whom it is for.
@@ -112,16 +120,16 @@ impl Nat {
         self.mappings.iter().find(|mapping| mapping.port == port)
     }
 
-    fn free_port(&mut self) -> u16 {
-        // There are fewer clients than ports; with more destinations than ports, mappings are taken over.
-        for _ in 0..u16::MAX - FIRST_PORT_AGAIN {
+    /// A port that nobody has: never one that somebody has (section 4.1, REQ-3).
+    fn free_port(&mut self) -> Option<u16> {
+        for _ in FIRST_PORT_AGAIN..=u16::MAX {
             let port = self.next_port;
             self.next_port = if port == u16::MAX { FIRST_PORT_AGAIN } else { port + 1 };
             if self.at(port).is_none() {
-                return port;
+                return Some(port);
             }
         }
-        self.next_port
+        None
     }
 }
 
@@ -149,10 +157,10 @@ mod tests {
             (AddressAndPortDependent, false, false),
         ] {
             let mut nat = nat(mapping, EndpointIndependent);
-            let first = nat.outbound(0, INSIDE, outside(1, 1));
-            assert_eq!(nat.outbound(0, INSIDE, outside(1, 1)), first, "{mapping}");
-            assert_eq!(nat.outbound(0, INSIDE, outside(1, 2)) == first, other_port, "{mapping}");
-            assert_eq!(nat.outbound(0, INSIDE, outside(2, 1)) == first, other_host, "{mapping}");
+            let first = nat.outbound(0, INSIDE, outside(1, 1)).unwrap();
+            assert_eq!(nat.outbound(0, INSIDE, outside(1, 1)).unwrap(), first, "{mapping}");
+            assert_eq!(nat.outbound(0, INSIDE, outside(1, 2)).unwrap() == first, other_port, "{mapping}");
+            assert_eq!(nat.outbound(0, INSIDE, outside(2, 1)).unwrap() == first, other_host, "{mapping}");
         }
     }
 
@@ -165,7 +173,7 @@ mod tests {
             (AddressAndPortDependent, false, false),
         ] {
             let mut nat = nat(EndpointIndependent, filtering);
-            let port = nat.outbound(0, INSIDE, outside(1, 1)).port();
+            let port = nat.outbound(0, INSIDE, outside(1, 1)).unwrap().port();
             let expected = |passes: bool| if passes { Ok(INSIDE) } else { Err(Refusal::Filtered) };
             assert_eq!(nat.inbound(1, port, outside(1, 1)), Ok(INSIDE), "{filtering}");
             assert_eq!(nat.inbound(1, port, outside(1, 2)), expected(other_port), "{filtering}");
@@ -177,19 +185,19 @@ mod tests {
     #[test]
     fn a_mapping_is_gone_from_the_millisecond_on_at_which_it_was_idle_for_long_enough() {
         let mut nat = nat(Dependence::EndpointIndependent, Dependence::EndpointIndependent);
-        let first = nat.outbound(0, INSIDE, outside(1, 1));
+        let first = nat.outbound(0, INSIDE, outside(1, 1)).unwrap();
         assert_eq!(nat.inbound(29_999, first.port(), outside(1, 1)), Ok(INSIDE));
         assert_eq!(nat.inbound(30_000, first.port(), outside(1, 1)), Err(Refusal::Unmapped));
-        assert_ne!(nat.outbound(30_000, INSIDE, outside(1, 1)), first);
+        assert_ne!(nat.outbound(30_000, INSIDE, outside(1, 1)).unwrap(), first);
         assert_eq!(nat.mappings.len(), 1, "what is over is not kept");
     }
 
     #[test]
     fn after_a_rebind_the_same_client_has_another_port() {
         let mut nat = nat(Dependence::EndpointIndependent, Dependence::EndpointIndependent);
-        let before = nat.outbound(0, INSIDE, outside(1, 1));
+        let before = nat.outbound(0, INSIDE, outside(1, 1)).unwrap();
         nat.rebind(ADDRESS);
         assert_eq!(nat.inbound(1, before.port(), outside(1, 1)), Err(Refusal::Unmapped));
-        assert_ne!(nat.outbound(1, INSIDE, outside(1, 1)), before);
+        assert_ne!(nat.outbound(1, INSIDE, outside(1, 1)).unwrap(), before);
     }
 }

@@ -96,12 +96,17 @@ impl Places {
         places
     }
 
-    /// What the world sees of a datagram's source.
-    pub(super) fn outbound(&mut self, now: u64, party: &Party, to: SocketAddrV4) -> SocketAddrV4 {
+    /// What the world sees of a datagram's source; `None` if the NAT has no port left for it.
+    pub(super) fn outbound(&mut self, now: u64, party: &Party, to: SocketAddrV4) -> Option<SocketAddrV4> {
         match party.nat {
             Some(nat) => self.nats[nat].outbound(now, party.socket, to),
-            None => party.socket,
+            None => Some(party.socket),
         }
+    }
+
+    /// The address that the world sees of a client's connections.
+    pub(super) fn public_address(&self, party: &Party) -> Ipv4Addr {
+        party.nat.map_or_else(|| *party.socket.ip(), |nat| self.nats[nat].address)
     }
 
     /// Whose datagram it is that arrives at a public address; `Ok(None)` if nobody has that.

@@ -14,8 +14,9 @@ use crate::world::{Action, Command, Link, Payload, Way};
 /// How much of a datagram the log shows.
 const SHOWN_BYTES: usize = 16;
 
-/// Where connections come from, for the log: a port for each client.
+/// Where connections come from, for the log: a port for each client, more or less.
 const FIRST_CONNECTION: u16 = 45_000;
+const CONNECTIONS: u16 = 20_000;
 
 impl Simulation {
     pub(super) fn perform(&mut self, client: u16, deed: Deed) {
@@ -39,8 +40,9 @@ impl Simulation {
             party.told_to_sleep = command == Command::Sleep;
         } else if party.asleep {
             self.note(&Event::Client { client, does: "sleeps", detail: "and does nothing" });
+        } else if !party.started {
+            self.note(&Event::Client { client, does: "has not started", detail: "and does nothing" });
         } else {
-            party.started = true;
             self.with_agent(client, |agent, moment| agent.command(moment, command));
         }
         self.mind_sleep(client);
@@ -76,9 +78,13 @@ impl Simulation {
     fn send_datagram(&mut self, client: u16, to: SocketAddrV4, content: Content) {
         let Self { places, parties, chance, elapsed, counts, .. } = self;
         let party = &mut parties[usize::from(client)];
-        let source = places.outbound(*elapsed, party, to);
         counts.pulses_sent += u64::from(matches!(content, Content::Pulse { .. }));
-        let mut fate = party.path.carry(Way::Up, chance);
+        let outside = places.outbound(*elapsed, party, to);
+        let source = outside.unwrap_or(party.socket);
+        let mut fate = match outside {
+            Some(_) => party.path.carry(Way::Up, chance),
+            None => Fate::Lost("no port left"),
+        };
         let mut whom = Some(Who::SERVER);
         if to != SERVER_UDP {
             // Between two clients lie the links of both.
@@ -110,7 +116,8 @@ impl Simulation {
     fn send_request(&mut self, client: u16, number: u32, caller: u16, asked: Asked) {
         let party = &mut self.parties[usize::from(client)];
         let carried = party.path.carry_reliably(Way::Up, &mut self.chance);
-        let source = SocketAddrV4::new(*party.socket.ip(), FIRST_CONNECTION + client % 20_000);
+        let address = self.places.public_address(&self.parties[usize::from(client)]);
+        let source = SocketAddrV4::new(address, FIRST_CONNECTION + client % CONNECTIONS);
         let content = Content::Request { number, caller, asked };
         let ends = (source, SERVER_HTTP);
         match carried {
@@ -137,9 +144,10 @@ impl Simulation {
         resent: u32,
     ) -> u64 {
         self.messages += 1;
+        let lost = lost.or_else(|| self.agenda.is_full().then_some("overflow"));
         self.counts.lost += u64::from(lost.is_some());
         let number = self.messages;
-        let arrives = after.map(|after| self.elapsed.saturating_add(after));
+        let arrives = after.filter(|_| lost.is_none()).map(|after| self.elapsed.saturating_add(after));
         if self.recorder.is_some() {
             let event = Event::Sent {
                 message: number,

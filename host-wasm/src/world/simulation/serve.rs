@@ -1,6 +1,6 @@
 //! The server at work: what arrives is handed to it as an action, and its answers go out into the network.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4};
 
 use rendezvous_protocol::{DropReason, Output, Response};
 use serde_json::value::RawValue;
@@ -150,13 +150,7 @@ impl Simulation {
         };
         let reply = reply.map(|destination| {
             self.messages += 1;
-            Replied {
-                message: self.messages,
-                to: client,
-                destination,
-                arrives: Some(self.elapsed),
-                lost: None,
-            }
+            Replied::new(self.messages, client, destination, Some(self.elapsed), None)
         });
         self.note_answered(number, client, action, output, reply);
     }
@@ -203,39 +197,47 @@ impl Simulation {
             Some(client) => self.parties[usize::from(client)].path.carry(Way::Down, &mut self.chance),
             None => Fate::Arrives { after: 0, again: None },
         };
-        let (after, lost) = match fate {
-            Fate::Lost(why) => (None, Some(why)),
-            Fate::Arrives { after, .. } => (Some(after), None),
+        let (after, again, lost) = match fate {
+            Fate::Lost(why) => (None, None, Some(why)),
+            Fate::Arrives { after, again } => (Some(after), again, None),
         };
-        self.reply(client, content, SERVER_UDP, destination, after, lost)
+        let copy = again.map(|again| (again, content.clone()));
+        let mut replied = self.reply(client, content, SERVER_UDP, destination, after, lost);
+        if let Some((again, content)) = copy {
+            replied.copy_arrives =
+                self.reply(client, content, SERVER_UDP, destination, Some(again), None).arrives;
+        }
+        replied
     }
 
     /// Sends the answer to a request, on the connection on which that came.
     fn answer(&mut self, client: u16, number: u32, heard: Heard, to: &Message) -> Replied {
         let carried = self.parties[usize::from(client)].path.carry_reliably(Way::Down, &mut self.chance);
         let lost = carried.is_none().then_some("loss");
-        let after = carried.map(|(after, _)| after);
         let content = Content::Answer { client, number, heard };
-        self.reply(Some(client), content, SERVER_HTTP, to.source, after, lost)
+        let after = carried.map(|(after, _)| after);
+        let replied = self.reply(Some(client), content, SERVER_HTTP, to.source, after, lost);
+        Replied { resent: carried.map_or(0, |(_, resent)| resent), ..replied }
     }
 
     fn reply(
         &mut self,
         to: Option<u16>,
         content: Content,
-        source: std::net::SocketAddrV4,
-        destination: std::net::SocketAddrV4,
+        source: SocketAddrV4,
+        destination: SocketAddrV4,
         after: Option<u64>,
         lost: Option<&'static str>,
     ) -> Replied {
         self.messages += 1;
+        let lost = lost.or_else(|| self.agenda.is_full().then_some("overflow"));
         self.counts.lost += u64::from(lost.is_some());
-        let arrives = after.map(|after| self.elapsed.saturating_add(after));
+        let arrives = after.filter(|_| lost.is_none()).map(|after| self.elapsed.saturating_add(after));
         if let Some(at) = arrives {
             let message = Message { number: self.messages, from: None, source, destination, content };
             self.agenda.arrive(at, message);
         }
-        Replied { message: self.messages, to, destination: destination.to_string(), arrives, lost }
+        Replied::new(self.messages, to, destination.to_string(), arrives, lost)
     }
 
     /// The server stops running, for a while.

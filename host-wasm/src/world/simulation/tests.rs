@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+mod regressions;
+
 use super::*;
 use crate::world::{Command, Group, NatKind, Policy, Setup, Way};
 

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
-use rendezvous_protocol::{Output, Progress, Response};
+use rendezvous_protocol::{Instant, Output, Progress, Response};
 use serde::Serialize;
 
 mod book;
@@ -15,7 +15,7 @@ mod book;
 pub use book::Standing;
 use book::{Book, Expected};
 
-use crate::world::{Action, World};
+use crate::world::{Action, Reply, World};
 
 /// What must always hold; the numbers are those of the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -98,7 +98,7 @@ impl Watch {
     pub(super) fn see(&mut self, world: &World, action: &Action, output: Option<Output>) {
         let expected = self.book.expect(action, world.clock());
         self.specification(&expected, output);
-        self.amplification(action, output);
+        self.amplification(world, action, output);
         self.ticks(action, output);
         self.deadlines(world, output);
         for verdict in &mut self.verdicts {
@@ -126,7 +126,9 @@ impl Watch {
             }
             self.changes.pop();
         };
-        Some(world.elapsed().saturating_add(due.saturating_sub(world.clock().now.as_millis())))
+        // A clock that has stopped at its end never gets there.
+        (due <= Instant::MAX.as_millis())
+            .then(|| world.elapsed().saturating_add(due.saturating_sub(world.clock().now.as_millis())))
     }
 
     /// How `client` stands, if that is something else than when last asked.
@@ -185,7 +187,7 @@ impl Watch {
     }
 
     /// I7.
-    fn amplification(&mut self, action: &Action, output: Option<Output>) {
+    fn amplification(&mut self, world: &World, action: &Action, output: Option<Output>) {
         let (from, len) = match action {
             Action::Pulse { from, .. } => (from, 32),
             Action::Datagram { from, payload } => (from, payload.as_ref().len()),
@@ -208,6 +210,9 @@ impl Watch {
         let answered_to =
             if let Some(Output::Transmit { destination, .. }) = output { Some(destination) } else { None };
         let allowed: Option<SocketAddr> = (len == 32 && from.port() != 0).then_some(*from);
+        let reply = output.and_then(|output| world.reply(action, output));
+        let sent = if let Some(Reply::Datagram { bytes, .. }) = reply { bytes.len() } else { 0 };
+        self.check(Invariant::I7, sent <= len, || format!("{len} bytes are answered with {sent}"));
         self.check(Invariant::I7, answered_to == allowed, || {
             let to = |address: Option<SocketAddr>| {
                 address.map_or_else(|| "nobody".into(), |address| address.to_string())

@@ -78,6 +78,34 @@ export function arrowOf(run: Run, geometry: Geometry, scale: number, message: nu
   return arrow;
 }
 
+/** In a crowd: the client whose messages are drawn at full length, and where the server's lower edge is just now. */
+export interface Own {
+  client: number;
+  top: number;
+}
+
+export const isOf = ({ messages }: Run, message: number, client: number): boolean =>
+  messages.from[message] === client || messages.to[message] === client;
+
+/** Like `arrowOf`, but at full length if the message is of the chosen client. */
+export function placeOf(run: Run, geometry: Geometry, scale: number, message: number, own: Own | null): Arrow | null {
+  if (geometry.full || !own || !isOf(run, message, own.client)) return arrowOf(run, geometry, scale, message);
+  const arrow = arrowOf(run, { ...geometry, full: true }, scale, message);
+  if (!arrow) return null;
+  const server = (y: number): number => (y === 0 ? own.top : y);
+  let [y1, y2] = [server(arrow.y1), server(arrow.y2)];
+  const [from, to] = [run.messages.from[message], run.messages.to[message]];
+  if (from === SERVER || to === SERVER || to === NOBODY) {
+    // Its lane has been scrolled away: there is nothing to be seen.
+    const edge = barTop(geometry, run.lane(own.client));
+    if (edge <= own.top) return null;
+    const part = Number.isNaN(run.messages.arrives[message]) || to === NOBODY ? LOST_AFTER : 1;
+    y1 = from === SERVER ? own.top : edge;
+    y2 = y1 + ((from === SERVER ? edge : own.top) - y1) * part;
+  }
+  return { ...arrow, y1, y2 };
+}
+
 interface Labelled {
   message: number;
   arrow: Arrow;
@@ -86,7 +114,9 @@ interface Labelled {
 }
 
 export function drawMessages(pen: Pen, tile: LanesTile, from: number, to: number): void {
-  const { run, geometry, scale, index, lanes } = tile;
+  const { run, scale, index, lanes, own: chosen = null } = tile;
+  // What is drawn of one client alone is drawn as if there were no crowd.
+  const geometry = chosen ? { ...tile.geometry, full: true } : tile.geometry;
   const { messages } = run;
   const left = index * TILE;
   const first = firstAtLeast(messages.at, from - BEFORE / scale, messages.count);
@@ -96,7 +126,9 @@ export function drawMessages(pen: Pen, tile: LanesTile, from: number, to: number
   const labels: Labelled[] = [];
   let drawn = 0;
   for (let message = first; message < last && drawn < MOST; message++) {
-    const arrow = arrowOf(run, geometry, scale, message);
+    if (chosen && !isOf(run, message, chosen.client)) continue;
+    if (tile.without !== undefined && isOf(run, message, tile.without)) continue;
+    const arrow = placeOf(run, tile.geometry, scale, message, chosen);
     if (!arrow) continue;
     if (!geometry.full && (arrow.lane < lanes[0] || arrow.lane >= lanes[1])) continue;
     arrow.x1 -= left;
@@ -114,7 +146,7 @@ export function drawMessages(pen: Pen, tile: LanesTile, from: number, to: number
   const plain = ({ arrow }: Labelled): number => (arrow.lost || arrow.style === 'late' || arrow.style === 'no' ? 0 : 1);
   labels.sort((a, b) => plain(a) - plain(b));
   for (const one of labels) {
-    if (!room.full(one.arrow.lane)) label(pen, room, tile, one);
+    if (!room.full(one.arrow.lane)) label(pen, room, { ...tile, geometry }, one);
   }
 }
 

@@ -3,10 +3,10 @@
 import { Kind, STANDINGS } from '../run/columns';
 import { firstAtLeast } from '../run/search';
 import type { Run } from '../run/run';
-import { drawMessages } from './arrows';
+import { drawMessages, type Own } from './arrows';
 import { ticks, tickStep } from './axis';
 import { barTop, type Geometry, laneHeight, TILE } from './geometry';
-import { type Mark, Pen, type Shapes, textWidth, withText } from './shapes';
+import { type Mark, Pen, Room, type Shapes, textWidth, withText } from './shapes';
 
 export interface LanesTile {
   run: Run;
@@ -17,6 +17,10 @@ export interface LanesTile {
   index: number;
   /** The lanes to draw: from, and up to but without. */
   lanes: readonly [number, number];
+  /** In a crowd: only this client's messages, at full length. */
+  own?: Own | null;
+  /** In a crowd: the client whose messages are drawn apart. */
+  without?: number;
 }
 
 /** A long bar says its standing every so many pixels. A tile is a multiple of it. */
@@ -27,7 +31,7 @@ const ORDER = [
   'unregistered',
   ...STANDINGS.flatMap((standing) => [`span-${standing}`, `edge-${standing}`]),
   'arrow-plain', 'head-plain', 'arrow-peer', 'head-peer', 'arrow-ok', 'head-ok', 'arrow-late', 'head-late',
-  'arrow-no', 'head-no', 'arrow-lost', 'cross', 'queued', 'mark', 'violation',
+  'arrow-no', 'head-no', 'arrow-lost', 'cross', 'queued', 'mark', 'violation', 'violated',
 ];
 
 export const PATTERNS: Record<string, string> = {
@@ -48,6 +52,13 @@ export function drawLanes(tile: LanesTile): Shapes {
   drawMessages(pen, tile, from, to);
   drawMarks(pen, tile, from, to);
   return pen.shapes(PATTERNS);
+}
+
+/** The messages of the chosen client alone. They lie on the lanes of a crowd. */
+export function drawOwn(tile: LanesTile): Shapes {
+  const pen = new Pen(ORDER);
+  drawMessages(pen, tile, (tile.index * TILE) / tile.scale, ((tile.index + 1) * TILE) / tile.scale);
+  return pen.shapes();
 }
 
 function drawStandings(pen: Pen, tile: LanesTile, lane: number, from: number, to: number): void {
@@ -104,11 +115,12 @@ function drawMarks(pen: Pen, tile: LanesTile, from: number, to: number): void {
   const first = firstAtLeast(run.at, from, run.count);
   const last = firstAtLeast(run.at, geometry.full ? to + AFTER / scale : to, run.count);
   const marks = new Map<number, Mark[]>();
+  const broken = new Room();
   const yOf = (lane: number): number => barTop(geometry, lane) + geometry.bar + (geometry.full ? 7 : 4);
   for (let event = first; event < last; event++) {
     const kind = run.kind[event] as number;
     const own = (run.at[event] as number) < to;
-    if (kind === Kind.violation && own) drawViolation(pen, tile, event);
+    if (kind === Kind.violation && own) drawViolation(pen, tile, event, broken);
     if (kind !== Kind.client && kind !== Kind.network) continue;
     const client = run.client[event] as number;
     const lane = client < 0 ? -1 : run.lane(client);
@@ -129,12 +141,17 @@ function drawMarks(pen: Pen, tile: LanesTile, from: number, to: number): void {
   }
 }
 
-function drawViolation(pen: Pen, tile: LanesTile, event: number): void {
+function drawViolation(pen: Pen, tile: LanesTile, event: number, room: Room): void {
   const { run, geometry, scale, index, lanes } = tile;
   const x = (run.at[event] as number) * scale - index * TILE;
   pen.line('violation', x, lanes[0] * laneHeight(geometry), x, lanes[1] * laneHeight(geometry));
   const client = run.client[event] as number;
   if (client < 0) return;
-  const y = barTop(geometry, run.lane(client));
-  pen.rect('violation', x - 5, y - 3, 10, geometry.bar + 6);
+  const lane = run.lane(client);
+  if (lane < lanes[0] || lane >= lanes[1]) return;
+  const y = barTop(geometry, lane);
+  pen.rect('violated', x - 5, y - 3, 10, geometry.bar + 6);
+  const text = `I${run.code[event]} broken`;
+  // Several at once are named once.
+  if (room.take(lane, x, x + textWidth(text))) pen.text('alarm-text', x + 9, y + geometry.bar / 2 + 3, text);
 }

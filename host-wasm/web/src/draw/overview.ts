@@ -2,6 +2,7 @@
 
 import { countsOver, SHOWN } from '../run/moment';
 import type { Run } from '../run/run';
+import { seconds } from '../run/words';
 
 export interface Band {
   standing: string;
@@ -35,4 +36,39 @@ export function overview(run: Run, parts: number, height: number): Band[] {
   return SHOWN.map((standing, i) => ({ standing: standing.replace(' ', '-'), d: paths[i] as string })).filter(
     (band) => band.d !== '',
   );
+}
+
+export interface Alarm {
+  /** Where it is, as a part of the whole run. */
+  part: number;
+  /** The first event there. */
+  event: number;
+  /** Short, for the mark itself, and in full. */
+  text: string;
+  title: string;
+}
+
+/** Marks of broken invariants. What is closer together than this part of the whole shares one. */
+export function alarmsOf(run: Run, end: number, apart = 0.05): Alarm[] {
+  const alarms: (Alarm & { numbers: Set<number>; times: number })[] = [];
+  const { at, event, value } = run.violations;
+  for (let i = 0; i < event.length; i++) {
+    const part = Math.min(1, (at[i] as number) / (end || 1));
+    const before = alarms.at(-1);
+    // At the end of the run a mark stands to the left of its place, and needs that room, too.
+    const needed = part > 1 - apart ? 2 * apart : apart;
+    if (before && part - before.part < needed) {
+      before.numbers.add(value[i] as number);
+      before.times++;
+    } else {
+      alarms.push({ part, event: event[i] as number, text: '', title: '', numbers: new Set([value[i] as number]), times: 1 });
+    }
+  }
+  return alarms.map(({ part, event: first, numbers, times }) => {
+    const names = [...numbers].sort((a, b) => a - b).map((number) => `I${number}`);
+    const are = names.length > 1 ? 'are' : 'is';
+    const often = times > 1 ? `, ${times} times from here` : '';
+    const text = names.length > 2 ? `${names[0]} +${names.length - 1}` : names.join(' ');
+    return { part, event: first, text, title: `${names.join(', ')} ${are} broken at ${seconds(run.at[first] as number)}${often}` };
+  });
 }

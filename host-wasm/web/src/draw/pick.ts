@@ -3,7 +3,7 @@
 import { NONE } from '../run/messages';
 import type { Run } from '../run/run';
 import { firstAfter, firstAtLeast } from '../run/search';
-import { arrowOf } from './arrows';
+import { type Own, placeOf } from './arrows';
 import type { Geometry } from './geometry';
 
 /** How far a finger or a pointer may be off. */
@@ -12,14 +12,14 @@ const REACH = 9;
 const MOST = 5000;
 
 /** The message nearest to a point (x counted from time 0, y from the server's lower edge), or -1. */
-export function pick(run: Run, geometry: Geometry, scale: number, x: number, y: number): number {
+export function pick(run: Run, geometry: Geometry, scale: number, x: number, y: number, own: Own | null = null): number {
   const { messages } = run;
   const longest = Math.max(messages.longest, 200);
   const first = firstAtLeast(messages.at, (x - REACH) / scale - longest, messages.count);
   const last = Math.min(firstAfter(messages.at, (x + REACH) / scale, messages.count), first + MOST);
   let [best, nearest] = [NONE, REACH];
   for (let message = first; message < last; message++) {
-    const arrow = arrowOf(run, geometry, scale, message);
+    const arrow = placeOf(run, geometry, scale, message, own);
     if (!arrow) continue;
     const far = distance(x, y, arrow.x1, arrow.y1, arrow.x2, arrow.y2);
     // Of several in the same place the later: the answer rather than the question.

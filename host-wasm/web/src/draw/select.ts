@@ -3,7 +3,7 @@
 import { Kind } from '../run/columns';
 import { NONE } from '../run/messages';
 import type { Run } from '../run/run';
-import { arrowOf } from './arrows';
+import { type Own, placeOf } from './arrows';
 import { barTop, type Geometry } from './geometry';
 
 /** The message that shows an event: of an answer the answer itself. */
@@ -17,11 +17,11 @@ export function messageOf(run: Run, event: number): number {
 }
 
 /** A path around it; x is counted from the time of the event. */
-export function outlineOf(run: Run, geometry: Geometry, scale: number, event: number): string {
+export function outlineOf(run: Run, geometry: Geometry, scale: number, event: number, own: Own | null = null): string {
   const message = messageOf(run, event);
   const x = (run.at[event] as number) * scale;
   if (message !== NONE) {
-    const arrow = arrowOf(run, geometry, scale, message);
+    const arrow = placeOf(run, geometry, scale, message, own);
     if (arrow) return `M${arrow.x1 - x} ${arrow.y1}L${arrow.x2 - x} ${arrow.y2}`;
   }
   const client = run.client[event] as number;

@@ -83,7 +83,7 @@ function fill(columns: Columns, i: number, line: LogLine): void {
       columns.message[i] = line.index;
       break;
     case 'sent':
-      columns.client[i] = line.from;
+      columns.client[i] = lane(line.from);
       columns.peer[i] = lane(line.to);
       columns.message[i] = line.message;
       columns.arrives[i] = line.arrives ?? NaN;

@@ -95,7 +95,7 @@ export function describe(run: Run, event: number, scenario: Scenario | null, nam
       break;
     case 'sent': {
       const message = run.messages.index(line.message);
-      row.from = name(line.from);
+      row.from = line.from === null ? line.source : name(line.from);
       row.to = line.to === null ? line.destination : name(line.to === 'server' ? SERVER : line.to);
       const again = line.resent ? ` (resent ${line.resent}×)` : line.copy_of !== undefined ? ' (a copy)' : '';
       row.what = carried(line.carries) + again;

@@ -23,9 +23,11 @@ export interface SentLine {
   at: number;
   event: 'sent';
   message: number;
-  from: number;
+  /** Null: nobody's, put straight to the server. */
+  from: number | null;
   to: Who | null;
   carries: Carried;
+  /** "direct" if it came over no network. */
   source: string;
   destination: string;
   arrives: number | null;

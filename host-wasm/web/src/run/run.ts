@@ -145,7 +145,7 @@ export class Run {
       case Kind.sent: {
         const to = columns.peer[i] as number;
         this.messages.add(number, event, at, columns.arrives[i] as number, client, to, code);
-        if (code === Carries.pulse) this.of(client).pulses.add(at, event);
+        if (code === Carries.pulse && client >= 0) this.of(client).pulses.add(at, event);
         break;
       }
       case Kind.arrived: {

@@ -13,9 +13,10 @@ export function nextEvent(run: Run, time: number, current: number | null): numbe
   return next < run.count ? next : null;
 }
 
+/** The event before this moment; without `current`, that may be one of this very moment: it has happened already. */
 export function previousEvent(run: Run, time: number, current: number | null): number | null {
-  const next =
-    current !== null && run.at[current] === time ? current : firstAtLeast(run.at, time, run.count);
+  if (nothingYet(time, current)) return null;
+  const next = current !== null && run.at[current] === time ? current : firstAfter(run.at, time, run.count);
   return next > 0 ? next - 1 : null;
 }
 
@@ -30,5 +31,6 @@ export function nextChange(run: Run, time: number, current: number | null): numb
 export function previousChange(run: Run, time: number, current: number | null): number | null {
   const { at, event } = run.changes;
   const here = current !== null && run.at[current] === time;
-  return event[(here ? firstAtLeast(event, current) : firstAtLeast(at, time)) - 1] ?? null;
+  if (nothingYet(time, current)) return null;
+  return event[(here ? firstAtLeast(event, current) : firstAfter(at, time)) - 1] ?? null;
 }

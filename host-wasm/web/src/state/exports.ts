@@ -72,6 +72,14 @@ export async function importFile(file: File | undefined): Promise<void> {
     session.notice = `${file.name} is too large for a scenario.`;
     return;
   }
-  session.import(await file.text());
+  let text: string;
+  try {
+    text = await file.text();
+  } catch {
+    // A folder, or a file that has gone.
+    session.notice = `${file.name} cannot be read.`;
+    return;
+  }
+  session.import(text);
   session.notice = `${file.name} imported.`;
 }

@@ -23,8 +23,10 @@ export const SHORTCUTS: readonly Shortcut[] = [
 
 /** Whether the focus is where letters or arrows are wanted for something else. */
 function busy(target: EventTarget | null, key: string): boolean {
+  // Behind an open dialog nothing moves, wherever the focus is.
+  if (document.querySelector('dialog[open]')) return true;
   if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target.closest('dialog')) return true;
+  if (target.isContentEditable) return true;
   const pressed = key === ' ' || key === 'Enter';
   if (pressed && target.closest('button, summary, a, [role="button"]')) return true;
   if (target instanceof HTMLInputElement) {
