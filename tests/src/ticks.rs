@@ -63,7 +63,14 @@ fn next_asked(scenario: &Scenario, readings: &[u64], index: usize) -> u64 {
     let longest_stall = scenario.setup.timing.longest_stall().0;
     let mut later = scenario.actions.iter().zip(readings.windows(2)).skip(index);
     let asked = later.find(|(action, around)| match *action {
-        Action::Advance { .. } | Action::StepWallClock { .. } => false,
+        // What the server does not notice.
+        Action::Advance { .. }
+        | Action::Until { .. }
+        | Action::StepWallClock { .. }
+        | Action::Command { .. }
+        | Action::Lose { .. }
+        | Action::Link { .. }
+        | Action::Rebind { .. } => false,
         // A server that stalls was running just before, if anybody notices.
         Action::Stall { .. } => around[1] - around[0] > longest_stall,
         Action::Pulse { from, .. } => from.port() != 0,
@@ -74,11 +81,6 @@ fn next_asked(scenario: &Scenario, readings: &[u64], index: usize) -> u64 {
         | Action::LookUp { .. }
         | Action::Status { .. }
         | Action::Tick { .. }
-        | Action::Until { .. }
-        | Action::Command { .. }
-        | Action::Lose { .. }
-        | Action::Link { .. }
-        | Action::Rebind { .. }
         | Action::Restart { .. } => true,
     });
     asked.map_or(u64::MAX, |(_, around)| around[0])
