@@ -105,7 +105,8 @@ fn a_scenario_that_fails_is_printed_saved_and_linked() {
     };
     let printed = Scenario::from_json(line("scenario: ")).unwrap();
     assert!(failed.contains("somebody registers"), "{failed}");
-    assert_eq!(printed.actions.len(), 1, "it is shrunk: {failed}");
+    // Whoever is there from the beginning registers and pulses, which is one thing to proptest.
+    assert!(printed.actions.len() <= 2, "it is shrunk: {failed}");
     let saved = std::fs::read_to_string(line("saved as ")).unwrap();
     assert_eq!(Scenario::from_json(&saved), Ok(printed.clone()));
     let link = line("http://127.0.0.1:5026/simulator/#j=");
