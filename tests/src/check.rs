@@ -146,25 +146,10 @@ fn only_the_gone_are_removed(world: &World, model: &Model, action: &Action) -> R
 
 /// Whose action it is.
 fn client_of(world: &World, action: &Action) -> Option<u16> {
-    match *action {
-        Action::Datagram { ref payload, .. } => world.setup().keys().client(payload.as_ref()),
-        Action::Register { client }
-        | Action::Pulse { client, .. }
-        | Action::Verify { client }
-        | Action::Logout { client }
-        | Action::LookUp { client, .. }
-        | Action::Status { client, .. } => Some(client),
-        Action::Advance { .. }
-        | Action::StepWallClock { .. }
-        | Action::Tick { .. }
-        | Action::Stall { .. }
-        | Action::Until { .. }
-        | Action::Command { .. }
-        | Action::Lose { .. }
-        | Action::Link { .. }
-        | Action::Rebind { .. }
-        | Action::Restart { .. } => None,
+    if let Action::Datagram { payload, .. } = action {
+        return world.setup().keys().client(payload.as_ref());
     }
+    action.clients()[0].filter(|_| action.is_the_servers())
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
@@ -178,24 +163,7 @@ pub fn answer(world: &World, action: &Action, output: Output) -> Answer {
         client
     };
     let client = client_of(world, action).unwrap_or_default();
-    let peer = match *action {
-        Action::LookUp { peer, .. } | Action::Status { peer, .. } => peer,
-        Action::Register { .. }
-        | Action::Pulse { .. }
-        | Action::Datagram { .. }
-        | Action::Verify { .. }
-        | Action::Logout { .. }
-        | Action::Advance { .. }
-        | Action::StepWallClock { .. }
-        | Action::Tick { .. }
-        | Action::Stall { .. }
-        | Action::Until { .. }
-        | Action::Command { .. }
-        | Action::Lose { .. }
-        | Action::Link { .. }
-        | Action::Rebind { .. }
-        | Action::Restart { .. } => None,
-    };
+    let peer = action.clients()[1];
     match output {
         Output::Transmit { destination, code } => Answer::Code { to: destination, number: code.number() },
         Output::Registered { client_id, timestamp } => {

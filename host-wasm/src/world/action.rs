@@ -153,6 +153,11 @@ impl Action {
         !matches!(self, Self::Command { .. } | Self::Lose { .. } | Self::Link { .. } | Self::Rebind { .. })
     }
 
+    /// Where the datagram comes from, if it is one.
+    pub(super) fn source(&self) -> Option<SocketAddr> {
+        if let Self::Pulse { from, .. } | Self::Datagram { from, .. } = *self { Some(from) } else { None }
+    }
+
     /// The clients it names.
     pub fn clients(&self) -> [Option<u16>; 2] {
         match *self {

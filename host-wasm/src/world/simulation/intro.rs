@@ -85,23 +85,16 @@ pub(super) fn names(scenario: &Scenario) -> Vec<(String, Option<usize>)> {
 
 /// When a scenario ends, in milliseconds since its beginning.
 fn end(scenario: &Scenario) -> u64 {
-    let end = scenario.actions.iter().fold(0_u64, |elapsed, action| match *action {
-        Action::Advance { millis } => elapsed.saturating_add(u64::try_from(millis).unwrap_or(0)),
-        Action::Until { at } => elapsed.max(at),
-        Action::Stall { millis } | Action::Restart { down: millis, .. } => elapsed.saturating_add(millis),
-        Action::StepWallClock { .. }
-        | Action::Register { .. }
-        | Action::Pulse { .. }
-        | Action::Datagram { .. }
-        | Action::Verify { .. }
-        | Action::Logout { .. }
-        | Action::LookUp { .. }
-        | Action::Status { .. }
-        | Action::Tick { .. }
-        | Action::Command { .. }
-        | Action::Lose { .. }
-        | Action::Link { .. }
-        | Action::Rebind { .. } => elapsed,
+    let end = scenario.actions.iter().fold(0_u64, |elapsed, action| {
+        if let Action::Until { at } = *action {
+            elapsed.max(at)
+        } else if let Action::Stall { millis } | Action::Restart { down: millis, .. } = *action {
+            elapsed.saturating_add(millis)
+        } else if let Action::Advance { millis } = *action {
+            elapsed.saturating_add(u64::try_from(millis).unwrap_or(0))
+        } else {
+            elapsed
+        }
     });
     end.min(rendezvous_protocol::Instant::MAX.as_millis())
 }

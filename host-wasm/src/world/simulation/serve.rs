@@ -101,24 +101,11 @@ impl Simulation {
         self.messages += 1;
         let number = self.messages;
         let [named, _] = action.clients();
-        let (client, source) = match *action {
-            Action::Datagram { from, ref payload } => (self.keys_client(payload.as_ref()), Some(from)),
-            Action::Pulse { from, .. } => (named, Some(from)),
-            Action::Register { .. }
-            | Action::Verify { .. }
-            | Action::Logout { .. }
-            | Action::LookUp { .. }
-            | Action::Status { .. }
-            | Action::Advance { .. }
-            | Action::Until { .. }
-            | Action::StepWallClock { .. }
-            | Action::Tick { .. }
-            | Action::Stall { .. }
-            | Action::Restart { .. }
-            | Action::Command { .. }
-            | Action::Lose { .. }
-            | Action::Link { .. }
-            | Action::Rebind { .. } => (named, None),
+        let source = action.source();
+        let client = if let Action::Datagram { payload, .. } = action {
+            self.keys_client(payload.as_ref())
+        } else {
+            named
         };
         self.counts.pulses_sent += u64::from(matches!(action, Action::Pulse { .. }));
         if self.recorder.is_some()

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
-use rendezvous_protocol::{Instant, Output, Progress, Response};
+use rendezvous_protocol::{Instant, Output, PULSE_LEN, Progress, Response};
 use serde::Serialize;
 
 mod book;
@@ -188,28 +188,12 @@ impl Watch {
 
     /// I7.
     fn amplification(&mut self, world: &World, action: &Action, output: Option<Output>) {
-        let (from, len) = match action {
-            Action::Pulse { from, .. } => (from, 32),
-            Action::Datagram { from, payload } => (from, payload.as_ref().len()),
-            Action::Register { .. }
-            | Action::Verify { .. }
-            | Action::Logout { .. }
-            | Action::LookUp { .. }
-            | Action::Status { .. }
-            | Action::Advance { .. }
-            | Action::Until { .. }
-            | Action::StepWallClock { .. }
-            | Action::Tick { .. }
-            | Action::Stall { .. }
-            | Action::Restart { .. }
-            | Action::Command { .. }
-            | Action::Lose { .. }
-            | Action::Link { .. }
-            | Action::Rebind { .. } => return,
-        };
+        let Some(from) = action.source() else { return };
+        let len =
+            if let Action::Datagram { payload, .. } = action { payload.as_ref().len() } else { PULSE_LEN };
         let answered_to =
             if let Some(Output::Transmit { destination, .. }) = output { Some(destination) } else { None };
-        let allowed: Option<SocketAddr> = (len == 32 && from.port() != 0).then_some(*from);
+        let allowed: Option<SocketAddr> = (len == 32 && from.port() != 0).then_some(from);
         let reply = output.and_then(|output| world.reply(action, output));
         let sent = if let Some(Reply::Datagram { bytes, .. }) = reply { bytes.len() } else { 0 };
         self.check(Invariant::I7, sent <= len, || format!("{len} bytes are answered with {sent}"));
