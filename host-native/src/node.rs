@@ -10,8 +10,8 @@ use getrandom::SysRng;
 use rendezvous_protocol::http::RegisterBody;
 use rendezvous_protocol::lifecycle::{Observation, Registration, Unknown};
 use rendezvous_protocol::{
-    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, PulseCode, Rejection, ReplyWidth, Response,
-    Server, Timing,
+    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, Pulse, PulseCode, Rejection, ReplyWidth,
+    Response, Server, Timing,
 };
 
 use crate::absence::AbsenceWatch;
@@ -106,6 +106,12 @@ impl Node {
         self.shard(id).pulse(at, id, source).answer
     }
 
+    /// Pulses that arrived together. `codes` is made as long as `pulses` and holds the answer to each.
+    pub fn pulses(&self, pulses: &[Pulse], codes: &mut Vec<PulseCode>) {
+        codes.clear();
+        codes.extend(pulses.iter().map(|pulse| self.pulse(pulse.id, pulse.source)));
+    }
+
     /// A datagram that is not answered.
     pub(crate) fn note_dropped(&self, reason: DropReason) {
         let counter = match reason {
@@ -121,7 +127,10 @@ impl Node {
     }
 
     /// `POST /register`
-    pub(crate) fn register(&self) -> Result<RegisterBody, Rejection> {
+    ///
+    /// # Errors
+    /// [`Rejection::Unavailable`] if the system has no entropy for a new key.
+    pub fn register(&self) -> Result<RegisterBody, Rejection> {
         self.register_with(|| PrivateKey::try_generate(&mut SysRng))
     }
 

@@ -56,7 +56,7 @@ pub use datagram::{
 pub use identity::{ClientId, MalformedHex, PrivateKey};
 pub use message::{DatagramContent, Input, Output, Rejection, Request, Response};
 pub use record::{EncodedRecord, Record, StoredRecord, StoredRecordError};
-pub use server::{Change, Counters, Outcome, Progress, Removal, Server};
+pub use server::{Change, Counters, Outcome, Progress, Pulse, Removal, Server};
 pub use time::{Clock, Instant, Millis, UnixTime};
 pub use timing::{
     DEFAULT_ERROR_TIME, DEFAULT_PULSE_GRACE, DEFAULT_PULSE_INTERVAL, MAX_DURATION, Timing, TimingError,
