@@ -14,7 +14,11 @@ mod table;
 mod tests;
 
 pub use counters::Counters;
-use table::Table;
+use table::{Position, Table};
+
+/// How many pulses of a batch are looked for at once: as many as fetch their memory side by side, and no more than stay
+/// in the first cache until they are answered.
+const BATCH: usize = 64;
 
 /// The records of some clients, and the rules for them.
 ///
@@ -142,7 +146,13 @@ impl Server {
 
     /// Handles a pulse of `id` that came from `source`.
     pub fn pulse(&mut self, at: Clock, id: ClientId, source: SocketAddr) -> Outcome<PulseCode> {
-        let outcome = self.apply(at, id, |record, cx| lifecycle::pulse(record, source, cx));
+        let position = self.table.find(&id);
+        self.pulse_at(at, &Pulse { id, source }, position)
+    }
+
+    fn pulse_at(&mut self, at: Clock, pulse: &Pulse, position: Option<Position>) -> Outcome<PulseCode> {
+        let &Pulse { id, source } = pulse;
+        let outcome = self.apply_at(at, id, position, |record, cx| lifecycle::pulse(record, source, cx));
         match outcome.answer {
             PulseCode::OnTime => self.counters.pulses_on_time += 1,
             PulseCode::Reverify => self.counters.pulses_late += 1,
@@ -164,8 +174,12 @@ impl Server {
         pulses: &[Pulse],
         answered: &mut impl FnMut(usize, Outcome<PulseCode>),
     ) {
-        for (index, pulse) in pulses.iter().enumerate() {
-            answered(index, self.pulse(at, pulse.id, pulse.source));
+        for (chunk, pulses) in pulses.chunks(BATCH).enumerate() {
+            // A pulse neither adds nor removes a record, so the positions hold until the last one.
+            let positions: [_; BATCH] = self.table.find_all(pulses.iter().map(|pulse| pulse.id));
+            for (index, (pulse, position)) in pulses.iter().zip(positions).enumerate() {
+                answered(chunk * BATCH + index, self.pulse_at(at, pulse, position));
+            }
         }
     }
 
@@ -221,7 +235,8 @@ impl Server {
         answer
     }
 
-    /// Forgets clients that are gone, looking at no more than `budget` of them, and reports each.
+    /// Forgets clients that are gone, no more than `budget` of them, and reports each. Some dozens of clients that were
+    /// looked at and are not gone count as one.
     ///
     /// No answer depends on it: it frees memory.
     pub fn tick(&mut self, at: Clock, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
@@ -278,9 +293,14 @@ impl Server {
         self.table.deadlines_len()
     }
 
-    /// How many records there can be before memory grows.
+    /// How many records there is memory for: as many as there are, and a few for every few dozen of them.
     pub fn capacity(&self) -> usize {
         self.table.capacity()
+    }
+
+    /// Roughly how many bytes the records take, without what the allocator adds to each piece.
+    pub fn memory(&self) -> usize {
+        self.table.memory()
     }
 
     /// The only way to a record: find, decide, apply, and say what changed.
@@ -290,10 +310,24 @@ impl Server {
         id: ClientId,
         decide: impl FnOnce(Option<&Record>, &Context) -> Decision<A>,
     ) -> Outcome<A> {
+        let position = self.table.find(&id);
+        self.apply_at(at, id, position, decide)
+    }
+
+    /// The same for a record that was found already.
+    #[inline]
+    fn apply_at<A>(
+        &mut self,
+        at: Clock,
+        id: ClientId,
+        position: Option<Position>,
+        decide: impl FnOnce(Option<&Record>, &Context) -> Decision<A>,
+    ) -> Outcome<A> {
         self.advance(at);
         let cx = Context { timing: self.timing, resumed_at: self.resumed_at, now: self.now };
-        let Decision { answer, effect } = self.table.apply(
+        let Decision { answer, effect } = self.table.apply_at(
             id,
+            position,
             |record| lifecycle::deadline(record, &cx.timing, cx.resumed_at),
             |record| decide(record, &cx),
         );

@@ -1,0 +1,208 @@
+//! What the state machine costs, without sockets: the figures that a noisy machine cannot blur, and one that it can.
+//!
+//! ```text
+//! protocol_costs pulses COUNT       handles COUNT pulses, in batches of 64, of 10,000 clients: for an instruction counter
+//! protocol_costs allocations        allocations of 1,000,000 such pulses, late and unknown ones among them
+//! protocol_costs bytes CLIENTS      bytes on the heap for each of CLIENTS clients
+//! protocol_costs time CLIENTS       nanoseconds a pulse, in batches and one by one, and of the hash
+//! ```
+#![expect(clippy::print_stdout, reason = "a program for people and scripts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant as Stopwatch;
+
+use rendezvous_protocol::{
+    ClientId, Clock, Instant, PrivateKey, Pulse, PulseCode, Server, Timing, UnixTime, decode_pulse,
+};
+
+/// As many as a UDP thread of the server takes at a time.
+const BATCH: usize = 64;
+
+/// Clients of the counted runs: small enough for an instruction counter, and enough for the table to have many pages.
+const FEW: u64 = 10_000;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let count = |text: &String| text.replace('_', "").parse::<u64>().ok();
+    match (args.first().map(String::as_str), args.get(1).map(count)) {
+        (Some("pulses"), Some(Some(pulses))) => println!("{}", handle(pulses)),
+        (Some("allocations"), None) => println!("{}", allocations()),
+        (Some("bytes"), Some(Some(clients))) => println!("{:.1}", bytes(clients)),
+        (Some("time"), Some(Some(clients))) => time(clients),
+        _ => {
+            println!("usage: protocol_costs pulses COUNT | allocations | bytes CLIENTS | time CLIENTS");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// How many of these pulses are answered 1020.
+fn handle(pulses: u64) -> u64 {
+    let mut server = server_of(FEW);
+    let mut random = Random(1);
+    let mut on_time = 0;
+    for _ in 0..pulses / BATCH as u64 {
+        let batch = random.batch(FEW);
+        server.pulse_batch(at(1), &batch, &mut |_, outcome| {
+            on_time += u64::from(outcome.answer == PulseCode::OnTime);
+        });
+    }
+    on_time
+}
+
+/// How often a million pulses allocate memory.
+fn allocations() -> u64 {
+    let mut server = server_of(FEW);
+    let mut random = Random(1);
+    // A tenth of the clients is unknown; after the first half all are late.
+    let mut batches = (0..1_000_000 / BATCH).map(|_| random.batch(FEW + FEW / 10)).collect::<Vec<_>>();
+    let late = at(Timing::default().late_after().0 + 1);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let half = batches.len() / 2;
+    for (n, batch) in batches.iter_mut().enumerate() {
+        let now = if n < half { at(1) } else { late };
+        server.pulse_batch(now, batch, &mut |_, outcome| {
+            black_box(outcome.answer);
+        });
+    }
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let counters = server.counters();
+    assert!(counters.pulses_on_time > 0 && counters.pulses_late > 0 && counters.pulses_unknown > 0);
+    allocations
+}
+
+/// Bytes that the allocator was asked for, for each client.
+fn bytes(clients: u64) -> f64 {
+    let before = BYTES.load(Ordering::Relaxed);
+    let server = server_of(clients);
+    let bytes = BYTES.load(Ordering::Relaxed) - before;
+    assert_eq!(server.records() as u64, clients);
+    bytes as f64 / clients as f64
+}
+
+fn time(clients: u64) {
+    const ROUNDS: usize = 15;
+    const BATCHES: usize = 4096;
+    let mut server = server_of(clients);
+    let mut random = Random(1);
+    let mut batches = vec![];
+    let (mut batched, mut single, mut hash) = (vec![], vec![], vec![]);
+    for _ in 0..=ROUNDS {
+        batches.clear();
+        batches.extend((0..BATCHES).map(|_| random.batch(clients)));
+        batched.push(nanoseconds(BATCHES, || {
+            for batch in &batches {
+                server.pulse_batch(at(1), batch, &mut |_, outcome| {
+                    black_box(outcome.answer);
+                });
+            }
+        }));
+        batches.clear();
+        batches.extend((0..BATCHES).map(|_| random.batch(clients)));
+        single.push(nanoseconds(BATCHES, || {
+            for pulse in batches.iter().flatten() {
+                black_box(server.pulse(at(1), pulse.id, pulse.source).answer);
+            }
+        }));
+        hash.push(nanoseconds(BATCHES, || {
+            for pulse in batches.iter().flatten() {
+                let mut key = [0; PrivateKey::LEN];
+                key[..ClientId::LEN].copy_from_slice(pulse.id.as_bytes());
+                black_box(decode_pulse(pulse.source, black_box(&key))).expect("a pulse");
+            }
+        }));
+    }
+    for (what, mut times) in [("batched", batched), ("one by one", single), ("hash alone", hash)] {
+        times.remove(0); // The first warms up.
+        times.sort_by(f64::total_cmp);
+        println!("{what}: median {:.1} ns, fastest {:.1} ns", times[times.len() / 2], times[0]);
+    }
+}
+
+fn nanoseconds(batches: usize, work: impl FnOnce()) -> f64 {
+    let begun = Stopwatch::now();
+    work();
+    begun.elapsed().as_nanos() as f64 / (batches * BATCH) as f64
+}
+
+fn server_of(clients: u64) -> Server {
+    let mut server = Server::new(Timing::default());
+    for n in 0..clients {
+        let _ = server.register(at(0), id(n));
+        let _ = server.pulse(at(0), id(n), source(n));
+    }
+    server
+}
+
+/// An id that looks random, as ids do.
+fn id(n: u64) -> ClientId {
+    ClientId::from_bytes((u128::from(mix(n)) | u128::from(mix(!n)) << 64).to_le_bytes())
+}
+
+fn source(n: u64) -> SocketAddr {
+    let [.., a, b, c, d] = n.to_be_bytes();
+    SocketAddr::from(([10, b, c, d], 1024 | u16::from(a)))
+}
+
+fn at(now: u64) -> Clock {
+    Clock { now: Instant::from_millis(now), unix: UnixTime::from_millis(now) }
+}
+
+struct Random(u64);
+
+impl Random {
+    fn batch(&mut self, clients: u64) -> [Pulse; BATCH] {
+        std::array::from_fn(|_| {
+            self.0 = mix(self.0);
+            let n = (u128::from(self.0) * u128::from(clients) >> 64) as u64;
+            Pulse { id: id(n), source: source(n) }
+        })
+    }
+}
+
+/// splitmix64
+fn mix(n: u64) -> u64 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    n ^ (n >> 31)
+}
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// The system's allocator, and a count of what is asked of it.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[expect(unsafe_code, reason = "an allocator can be replaced in no other way")]
+// SAFETY: every call is passed on as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        BYTES.fetch_add(size as u64, Ordering::Relaxed);
+        BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
