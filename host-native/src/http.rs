@@ -3,16 +3,21 @@
 //! `axum::serve` sets no timer, which switches hyper's timeout for request headers off; hence an accept loop of our
 //! own. `connection` is one connection from accept to close.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener as StdTcpListener;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
 use crate::logging::Sampled;
 
@@ -32,6 +37,18 @@ const DRAIN: Duration = Duration::from_secs(3);
 
 /// How long to wait after accepting failed, for lack of file descriptors say.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Whoever answers requests.
+pub(crate) trait Site: Clone + Send + 'static {
+    /// Answers one.
+    fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+}
+
+impl Site for Router {
+    async fn respond(&self, request: Request<Incoming>) -> Response {
+        self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    }
+}
 
 /// How far the server is from its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,17 +82,14 @@ pub(crate) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Starts serving these routes. Must be called within the runtime.
-    pub(crate) fn start(router: Router, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
+    /// Starts serving. Must be called within the runtime.
+    pub(crate) fn start(site: impl Site + Sync, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
         let mut accepting = JoinSet::new();
         let connections = TaskTracker::new();
         for listener in listeners {
-            let acceptor = Acceptor {
-                router: router.clone(),
-                phase: phase.subscribe(),
-                connections: connections.clone(),
-            };
+            let acceptor =
+                Acceptor { site: site.clone(), phase: phase.subscribe(), connections: connections.clone() };
             accepting.spawn(acceptor.run(TcpListener::from_std(listener)?));
         }
         Ok(Self { phase, accepting, connections })
@@ -104,13 +118,13 @@ impl HttpServer {
 }
 
 /// Accepts the connections of one listener.
-struct Acceptor {
-    router: Router,
+struct Acceptor<S> {
+    site: S,
     phase: watch::Receiver<Phase>,
     connections: TaskTracker,
 }
 
-impl Acceptor {
+impl<S: Site> Acceptor<S> {
     /// Runs until the last call.
     async fn run(self, listener: TcpListener) {
         let failures = Sampled::default();
@@ -148,7 +162,7 @@ impl Acceptor {
     fn serve(&self, stream: TcpStream) {
         // Answers are small and complete: nothing is gained by waiting for more to send.
         let _ = stream.set_nodelay(true);
-        self.connections.spawn(connection::serve(stream, self.router.clone(), self.phase.clone()));
+        self.connections.spawn(connection::serve(stream, self.site.clone(), self.phase.clone()));
     }
 }
 

@@ -8,10 +8,12 @@
 //! timer ── housekeeping (a thread) ──┘
 //! ```
 //!
+//! `sys` holds all calls of the system that have no safe wrapper.
+//!
 //! Everything that decides is in the protocol crate. This crate owns the sockets, the clocks and the entropy.
 
 #[cfg(not(target_os = "linux"))]
-compile_error!("the native host needs Linux: its boot-time clock, eventfd and IP_PKTINFO");
+compile_error!("the native host needs Linux: its boot-time clock, recvmmsg and IP_PKTINFO");
 
 mod absence;
 mod clock;
@@ -22,6 +24,7 @@ pub mod logging;
 mod node;
 mod run;
 pub mod settings;
+mod sys;
 mod udp;
 
 pub use listeners::{BindError, Listeners};

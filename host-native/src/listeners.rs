@@ -19,7 +19,8 @@ pub(crate) const UDP_RECEIVE_BUFFER: usize = 4 << 20;
 /// The bound sockets of one server.
 #[derive(Debug)]
 pub struct Listeners {
-    pub(crate) udp: Vec<UdpSocket>,
+    /// For each address as many sockets as there are threads for it.
+    pub(crate) udp: Vec<Vec<UdpSocket>>,
     pub(crate) http: Vec<TcpListener>,
     pub(crate) admin: Vec<TcpListener>,
     /// In bytes, as the kernel was asked for them.
@@ -42,14 +43,23 @@ impl Listeners {
     /// # Errors
     /// [`BindError`] names the first address that could not be bound; no socket is left bound then.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
-        let udp = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
+        let first = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
+        let udp: Vec<Vec<Socket>> = (first.into_iter().zip(&settings.udp_listen))
+            .map(|(socket, &address)| {
+                share(socket, settings.udp_threads.get()).map_err(|error| BindError {
+                    transport: "udp",
+                    address,
+                    error,
+                })
+            })
+            .collect::<Result<_, _>>()?;
         let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
         let admin = bind_all("admin", &settings.admin_listen, Type::STREAM, Protocol::TCP)?;
         // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
-        let granted = udp.iter().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
+        let granted = udp.iter().flatten().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
         Ok(Self {
             smallest_receive_buffer: granted.min().unwrap_or(0),
-            udp: udp.into_iter().map(UdpSocket::from).collect(),
+            udp: udp.into_iter().map(|sockets| sockets.into_iter().map(UdpSocket::from).collect()).collect(),
             http: http.into_iter().map(TcpListener::from).collect(),
             admin: admin.into_iter().map(TcpListener::from).collect(),
         })
@@ -60,7 +70,7 @@ impl Listeners {
     /// # Errors
     /// If the system does not tell.
     pub fn udp_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.udp.iter().map(UdpSocket::local_addr).collect()
+        self.udp.iter().filter_map(|sockets| sockets.first()).map(UdpSocket::local_addr).collect()
     }
 
     /// The addresses of the HTTP sockets, with the ports that the system chose.
@@ -110,7 +120,41 @@ fn bind_all(
         .collect()
 }
 
+/// Adds sockets that share the port of this one, until there are `count`. The kernel deals each client's datagrams to one of
+/// them.
+fn share(first: Socket, count: usize) -> io::Result<Vec<Socket>> {
+    let mut sockets = vec![];
+    if count > 1 {
+        // Only now that it has the port: so the port is refused to whoever does not have it yet, another server that
+        // would share it, too.
+        first.set_reuse_port(true)?;
+        let address = first.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        let only_v6 = address.is_ipv6() && first.only_v6()?;
+        for _ in 1..count {
+            let socket = unbound(address, only_v6, Type::DGRAM, Protocol::UDP)?;
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+            sockets.push(socket);
+        }
+    }
+    sockets.insert(0, first);
+    Ok(sockets)
+}
+
 fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = unbound(address, only_v6, kind, protocol)?;
+    if kind == Type::STREAM {
+        // A restart must not wait for the last run's connections to time out.
+        socket.set_reuse_address(true)?;
+    }
+    socket.bind(&address.into())?;
+    if kind == Type::STREAM {
+        socket.listen(BACKLOG)?;
+    }
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
     if address.is_ipv6() {
         socket.set_only_v6(only_v6)?;
@@ -122,15 +166,7 @@ fn bind(address: SocketAddr, only_v6: bool, kind: Type, protocol: Protocol) -> i
             udp::ask_for_local_addresses(&socket, address)?;
         }
     }
-    if kind == Type::STREAM {
-        // A restart must not wait for the last run's connections to time out.
-        socket.set_reuse_address(true)?;
-    }
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    if kind == Type::STREAM {
-        socket.listen(BACKLOG)?;
-    }
     Ok(socket)
 }
 
@@ -140,4 +176,36 @@ fn enlarge_receive_buffer(socket: &Socket) -> io::Result<()> {
         socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::from_args;
+
+    fn settings(udp: &str, threads: usize) -> Settings {
+        let args = ["rendezvous", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"];
+        let more = [format!("--udp-listen={udp}"), format!("--udp-threads={threads}")];
+        from_args(args.into_iter().map(String::from).chain(more)).unwrap_or_else(|_| panic!("valid settings"))
+    }
+
+    #[test]
+    fn an_address_has_a_socket_for_each_thread() {
+        for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+            let listeners = Listeners::bind(&settings(address, 3)).unwrap();
+            let bound = listeners.udp_addresses().unwrap();
+            assert_eq!((bound.len(), listeners.udp[0].len()), (1, 3));
+            assert!(listeners.udp[0].iter().all(|socket| socket.local_addr().unwrap() == bound[0]));
+        }
+    }
+
+    #[test]
+    fn a_port_that_threads_share_is_not_shared_with_another_server() {
+        let first = Listeners::bind(&settings("127.0.0.1:0", 2)).unwrap();
+        let taken = first.udp_addresses().unwrap()[0].to_string();
+        for threads in [1, 2] {
+            let error = Listeners::bind(&settings(&taken, threads)).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("cannot listen on udp {taken}")), "{error}");
+        }
+    }
 }

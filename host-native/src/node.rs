@@ -1,10 +1,11 @@
 //! The node: the protocol's servers, sharded by client id, and what each call to them needs.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use getrandom::SysRng;
 use rendezvous_protocol::http::RegisterBody;
@@ -19,13 +20,25 @@ use crate::logging::{Sampled, short};
 use crate::{Settings, clock};
 
 /// How many servers the clients are spread over, so that threads seldom wait for each other. A power of two.
-const SHARDS: usize = 64;
+///
+/// Few: the pulses of a batch that are of one shard are looked for together, and the table of a shard never grows all at
+/// once. A batch holds a lock for some microseconds.
+const SHARDS: usize = 8;
+
+/// How many pulses are sorted by their shards at a time.
+const BATCH: usize = 64;
 
 /// How many clients a shard may forget before others get a turn with it.
 const TICK_BUDGET: usize = 256;
 
+/// How long others then have it, and the processor, to themselves: so a million clients that are gone at once hold up
+/// nobody, and are forgotten within seconds.
+const TICK_PAUSE: Duration = Duration::from_micros(200);
+
 /// How often a new key is drawn when the id is taken. With 128-bit ids a second draw means a broken generator.
 const DRAWS: usize = 4;
+
+const NOWHERE: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0));
 
 /// One server process: all its clients.
 #[derive(Debug)]
@@ -51,6 +64,10 @@ pub struct Stats {
     pub deadlines: usize,
     /// Answers that the system refused to send.
     pub send_errors: u64,
+    /// Datagrams that the kernel dropped before the server saw them, as far as it was asked: once a second.
+    pub kernel_drops: u64,
+    /// Roughly the bytes that the records take.
+    pub memory: usize,
 }
 
 #[derive(Debug, Default)]
@@ -58,6 +75,7 @@ struct UdpCounters {
     wrong_length: AtomicU64,
     port_zero: AtomicU64,
     send_errors: AtomicU64,
+    kernel_drops: AtomicU64,
 }
 
 impl Node {
@@ -84,7 +102,11 @@ impl Node {
     /// What happened so far, summed over all shards.
     pub fn stats(&self) -> Stats {
         let udp = &self.udp;
-        let mut stats = Stats { send_errors: udp.send_errors.load(Ordering::Relaxed), ..Stats::default() };
+        let mut stats = Stats {
+            send_errors: udp.send_errors.load(Ordering::Relaxed),
+            kernel_drops: udp.kernel_drops.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
         stats.counters.dropped_wrong_length = udp.wrong_length.load(Ordering::Relaxed);
         stats.counters.dropped_port_zero = udp.port_zero.load(Ordering::Relaxed);
         for shard in &self.shards {
@@ -92,6 +114,7 @@ impl Node {
             stats.counters += *server.counters();
             stats.records += server.records();
             stats.deadlines += server.deadlines();
+            stats.memory += server.memory();
         }
         stats
     }
@@ -100,16 +123,40 @@ impl Node {
         self.reply_width
     }
 
-    /// A pulse.
-    pub(crate) fn pulse(&self, id: ClientId, source: SocketAddr) -> PulseCode {
-        let at = self.clock();
-        self.shard(id).pulse(at, id, source).answer
-    }
-
-    /// Pulses that arrived together. `codes` is made as long as `pulses` and holds the answer to each.
+    /// Pulses that arrived together. `codes` becomes as long as `pulses` and holds the answer to each.
     pub fn pulses(&self, pulses: &[Pulse], codes: &mut Vec<PulseCode>) {
         codes.clear();
-        codes.extend(pulses.iter().map(|pulse| self.pulse(pulse.id, pulse.source)));
+        if pulses.is_empty() {
+            return;
+        }
+        codes.resize(pulses.len(), PulseCode::NotFound);
+        let at = self.clock();
+        for (pulses, codes) in pulses.chunks(BATCH).zip(codes.chunks_mut(BATCH)) {
+            self.pulses_of_batch(at, pulses, codes);
+        }
+    }
+
+    /// Takes each lock once.
+    fn pulses_of_batch(&self, at: Clock, pulses: &[Pulse], codes: &mut [PulseCode]) {
+        let mut shards_hit = 0_u64;
+        for pulse in pulses {
+            shards_hit |= 1 << shard_of(pulse.id);
+        }
+        let nobody = Pulse { id: ClientId::from_bytes([0; ClientId::LEN]), source: NOWHERE };
+        let (mut group, mut indices) = ([nobody; BATCH], [0; BATCH]);
+        while shards_hit != 0 {
+            let shard = shards_hit.trailing_zeros() as usize;
+            shards_hit &= shards_hit - 1;
+            let mut length = 0;
+            for (index, pulse) in pulses.iter().enumerate().filter(|(_, pulse)| shard_of(pulse.id) == shard) {
+                group[length] = *pulse;
+                indices[length] = index;
+                length += 1;
+            }
+            lock(&self.shards[shard]).pulse_batch(at, &group[..length], &mut |index, outcome| {
+                codes[indices[index]] = outcome.answer;
+            });
+        }
     }
 
     /// A datagram that is not answered.
@@ -124,6 +171,11 @@ impl Node {
     /// An answer that could not be sent.
     pub(crate) fn note_send_error(&self) {
         self.udp.send_errors.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Datagrams that the kernel dropped.
+    pub(crate) fn note_kernel_drops(&self, count: u64) {
+        self.udp.kernel_drops.fetch_add(count, Ordering::Relaxed);
     }
 
     /// `POST /register`
@@ -204,7 +256,7 @@ impl Node {
         for shard in &self.shards {
             // The clock each time: forgetting a million clients takes a while, and is no absence.
             while self.tick_shard(shard) == Progress::More {
-                thread::yield_now();
+                thread::sleep(TICK_PAUSE);
             }
         }
     }
@@ -245,11 +297,15 @@ impl Node {
         at
     }
 
-    /// The shard of a client: by the last byte of its id, since the table in the shard goes by the first ones.
     fn shard(&self, id: ClientId) -> MutexGuard<'_, Server> {
-        let [.., last] = *id.as_bytes();
-        lock(&self.shards[usize::from(last) % SHARDS])
+        lock(&self.shards[shard_of(id)])
     }
+}
+
+/// The shard of a client: by the last byte of its id, since the table in the shard goes by the first ones.
+fn shard_of(id: ClientId) -> usize {
+    let [.., last] = *id.as_bytes();
+    usize::from(last) % SHARDS
 }
 
 fn lock(shard: &Mutex<Server>) -> MutexGuard<'_, Server> {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use rendezvous_protocol::Millis;
 
 use crate::housekeeping::Housekeeping;
-use crate::http::{HttpServer, admin, routes};
+use crate::http::routes::Routes;
+use crate::http::{HttpServer, admin};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::udp::UdpThreads;
@@ -69,10 +70,11 @@ struct Running {
 
 impl Running {
     fn start(node: Arc<Node>, listeners: Listeners, simulator: Option<&Path>) -> io::Result<Self> {
+        let udp: Vec<_> = listeners.udp.into_iter().flatten().map(Arc::new).collect();
         Ok(Self {
-            housekeeping: Housekeeping::start(Arc::clone(&node))?,
-            udp: UdpThreads::start(&node, listeners.udp)?,
-            http: HttpServer::start(routes::router(Arc::clone(&node)), listeners.http)?,
+            housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone())?,
+            udp: UdpThreads::start(&node, udp)?,
+            http: HttpServer::start(Routes::new(Arc::clone(&node)), listeners.http)?,
             admin: HttpServer::start(admin::router(simulator), listeners.admin)?,
             node,
         })
@@ -83,7 +85,9 @@ impl Running {
         drop(self.udp);
         drop(self.housekeeping);
         let stats = self.node.stats();
-        tracing::info!(clients = stats.records, registered = stats.counters.registered, "stopped");
+        let (clients, registered, kernel_drops) =
+            (stats.records, stats.counters.registered, stats.kernel_drops);
+        tracing::info!(clients, registered, kernel_drops, "stopped");
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use rendezvous_protocol::{ReplyWidth, Timing};
@@ -27,6 +28,8 @@ pub const DEFAULT_ADMIN_PORT: u16 = 5026;
 pub struct Settings {
     /// Where to receive pulses; at least one address. Port 0 lets the system choose.
     pub udp_listen: Vec<SocketAddr>,
+    /// How many threads, each with a socket of its own, take the pulses of each address.
+    pub udp_threads: NonZeroUsize,
     /// Where to accept HTTP connections; at least one address. Port 0 lets the system choose.
     pub http_listen: Vec<SocketAddr>,
     /// Where to accept HTTP connections of the operator; at least one address. Port 0 lets the system choose.

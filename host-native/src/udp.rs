@@ -1,30 +1,26 @@
-//! The UDP side: a thread for each socket, receive, answer, repeat.
+//! The UDP side: a thread for each socket; receive a batch, answer it, repeat.
 //!
-//! Plain threads with blocking waits, not tokio: a pulse needs no runtime, and does not wait behind the HTTP requests of
+//! Plain threads with blocking calls, not tokio: a pulse needs no runtime, and does not wait behind the HTTP requests of
 //! one.
 
 use std::io;
-use std::net::UdpSocket;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use rendezvous_protocol::{PULSE_LEN, decode_pulse};
+use nix::sys::socket::{setsockopt, sockopt};
+use rendezvous_protocol::{Pulse, decode_pulse};
 
 use crate::Node;
 use crate::logging::Sampled;
+use crate::sys::Batch;
 
-mod socket;
-
-use socket::PulseSocket;
-pub(crate) use socket::ask_for_local_addresses;
-
-/// How many datagrams are handled before the thread looks whether it is to stop.
-const BURST: usize = 64;
+/// How long a thread waits for a datagram before it looks whether it is to stop.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// How long to wait after an error that was not the datagram's fault, so that a lasting one does not burn a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
@@ -32,20 +28,23 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 /// The running threads. Dropping this stops them, after the datagrams that they are handling.
 #[derive(Debug)]
 pub(crate) struct UdpThreads {
-    stop: Arc<EventFd>,
+    stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl UdpThreads {
-    pub(crate) fn start(node: &Arc<Node>, sockets: Vec<UdpSocket>) -> io::Result<Self> {
-        let stop = Arc::new(EventFd::from_flags(EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?);
-        let mut running = Self { stop: Arc::clone(&stop), threads: vec![] };
+    pub(crate) fn start(node: &Arc<Node>, sockets: Vec<Arc<UdpSocket>>) -> io::Result<Self> {
+        let mut running = Self { stop: Arc::default(), threads: vec![] };
         for socket in sockets {
-            let socket = PulseSocket::new(socket)?;
-            let (node, stop) = (Arc::clone(node), Arc::clone(&stop));
-            let thread = thread::Builder::new()
-                .name("udp".into())
-                .spawn(move || answer_pulses(&node, &socket, &stop))?;
+            socket.set_nonblocking(false)?;
+            socket.set_read_timeout(Some(WAIT))?;
+            // Bound to a wildcard, the local address differs from datagram to datagram.
+            let says_local = socket.local_addr()?.ip().is_unspecified();
+            let (node, stop) = (Arc::clone(node), Arc::clone(&running.stop));
+            let thread = thread::Builder::new().name("udp".into()).spawn(move || {
+                let batch = Batch::new(says_local, node.reply_width());
+                answer_pulses(&node, &socket, batch, &stop);
+            })?;
             running.threads.push(thread);
         }
         Ok(running)
@@ -54,58 +53,58 @@ impl UdpThreads {
 
 impl Drop for UdpThreads {
     fn drop(&mut self) {
-        let _ = self.stop.write(1);
+        self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }
 }
 
-fn answer_pulses(node: &Node, socket: &PulseSocket, stop: &EventFd) {
-    // One byte more than a pulse: enough to see that a datagram is too long.
-    let mut payload = [0; PULSE_LEN + 1];
-    let mut control = PulseSocket::control_buffer();
-    let failures = Sampled::default();
-    loop {
-        let mut waiting =
-            [PollFd::new(socket.as_fd(), PollFlags::POLLIN), PollFd::new(stop.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut waiting, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(error) => pause(&failures, error),
-        }
-        if waiting[1].any() == Some(true) {
-            return;
-        }
-        for _ in 0..BURST {
-            match socket.receive(&mut payload, &mut control) {
-                Ok(arrival) => {
-                    let bytes = &payload[..arrival.len.min(payload.len())];
-                    match decode_pulse(arrival.source, bytes) {
-                        Ok(id) => {
-                            let code = node.pulse(id, arrival.source);
-                            let reply = code.encode(node.reply_width());
-                            if let Err(error) = socket.reply(&arrival, reply.as_bytes()) {
-                                // The client will pulse again. Flow control, a firewall or a route that went away
-                                // are no reason to stop.
-                                tracing::trace!(%error, "a reply was not sent");
-                                node.note_send_error();
-                            }
-                        }
-                        Err(reason) => node.note_dropped(reason),
-                    }
-                }
-                Err(Errno::EAGAIN) => break,
-                Err(Errno::EINTR) => {}
-                Err(error) => {
-                    pause(&failures, error);
-                    break;
-                }
-            }
-        }
+/// Asks the kernel for the local address of each datagram: for a socket that will be bound to a wildcard.
+pub(crate) fn ask_for_local_addresses(socket: &impl AsFd, address: SocketAddr) -> io::Result<()> {
+    match address.ip() {
+        IpAddr::V4(_) => setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?,
+        IpAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?,
     }
+    Ok(())
 }
 
-fn pause(failures: &Sampled, error: Errno) {
-    failures.log(|| tracing::warn!(%error, "datagrams cannot be received"));
-    thread::sleep(ERROR_PAUSE);
+fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &AtomicBool) {
+    let failures = Sampled::default();
+    let mut pulses = Vec::with_capacity(Batch::SIZE);
+    // Which datagram of the batch each pulse was.
+    let mut indices = Vec::with_capacity(Batch::SIZE);
+    let mut codes = Vec::with_capacity(Batch::SIZE);
+    while !stop.load(Ordering::Relaxed) {
+        match batch.receive(socket) {
+            Ok(()) => {}
+            Err(Errno::EAGAIN | Errno::EINTR) => continue,
+            Err(error) => {
+                failures.log(|| tracing::warn!(%error, "datagrams cannot be received"));
+                thread::sleep(ERROR_PAUSE);
+                continue;
+            }
+        }
+        pulses.clear();
+        indices.clear();
+        // All hashes first: then the table can look for all ids at once.
+        for (index, (source, payload)) in batch.datagrams().enumerate() {
+            match decode_pulse(source, payload) {
+                Ok(id) => {
+                    pulses.push(Pulse { id, source });
+                    indices.push(index);
+                }
+                Err(reason) => node.note_dropped(reason),
+            }
+        }
+        node.pulses(&pulses, &mut codes);
+        for (&index, &code) in indices.iter().zip(&codes) {
+            batch.answer(index, code);
+        }
+        batch.send(socket, |error| {
+            // The client will pulse again. Flow control, a firewall or a route that went away are no reason to stop.
+            tracing::trace!(%error, "a reply was not sent");
+            node.note_send_error();
+        });
+    }
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,12 +14,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tower::ServiceExt;
 
-use super::Phase;
+use super::{Phase, Site};
 
 /// Serves the requests of `stream` until either side has enough.
-pub(super) async fn serve(stream: TcpStream, router: Router, mut phase: watch::Receiver<Phase>) {
+pub(super) async fn serve(stream: TcpStream, site: impl Site, mut phase: watch::Receiver<Phase>) {
     let begun = Arc::new(AtomicBool::new(false));
     let stream = Watched { stream, begun: Arc::clone(&begun) };
     let service = service_fn({
@@ -28,9 +26,9 @@ pub(super) async fn serve(stream: TcpStream, router: Router, mut phase: watch::R
         move |request| {
             // From here to the answer, hyper knows that the connection is busy.
             begun.store(false, Ordering::Relaxed);
-            let (router, phase) = (router.clone(), phase.clone());
+            let (site, phase) = (site.clone(), phase.clone());
             async move {
-                let mut response = router.oneshot(request).await?;
+                let mut response = site.respond(request).await;
                 if *phase.borrow() >= Phase::WindingDown {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

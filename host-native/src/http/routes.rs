@@ -3,29 +3,77 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::response::Response;
 use axum::routing::{get, post};
+use hyper::body::Incoming;
 use rendezvous_protocol::http::{self, PROBLEM_CONTENT_TYPE, Problem, parse_bearer, to_json};
 use rendezvous_protocol::{ClientId, Rejection};
 
+use super::Site;
 use crate::Node;
 
 /// The routes, and problems for whatever is none of them.
-pub(crate) fn router(node: Arc<Node>) -> Router {
-    Router::new()
-        .route("/register", post(register))
-        .route("/verify", post(verify))
-        .route("/logout", post(logout))
-        .route("/peer/{client_id}/udp", get(peer_address))
-        .route("/peer/{client_id}/udp/status", get(peer_status))
-        .fallback(async || refuse(Rejection::NoSuchRoute))
-        .method_not_allowed_fallback(async || refuse(Rejection::MethodNotAllowed))
-        .with_state(node)
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    node: Arc<Node>,
+    router: Router,
+}
+
+impl Routes {
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        let router = Router::new()
+            .route("/register", post(register))
+            .route("/verify", post(verify))
+            .route("/logout", post(logout))
+            .route("/peer/{client_id}/udp", get(peer_address))
+            .route("/peer/{client_id}/udp/status", get(peer_status))
+            .fallback(async || refuse(Rejection::NoSuchRoute))
+            .method_not_allowed_fallback(async || refuse(Rejection::MethodNotAllowed))
+            .with_state(Arc::clone(&node));
+        Self { node, router }
+    }
+
+    /// Lookups are most of what a busy server is asked, and a router costs more than all that is done for one. So those that
+    /// are plainly lookups do not go through it; whatever is unusual about its path or method, it handles.
+    fn plain_lookup(&self, request: &Request<Incoming>) -> Option<Response> {
+        if request.method() != Method::GET {
+            return None;
+        }
+        let rest = request.uri().path().strip_prefix("/peer/")?;
+        let (id, wants_status) = match rest.strip_suffix("/udp") {
+            Some(id) => (id, false),
+            None => (rest.strip_suffix("/udp/status")?, true),
+        };
+        if id.is_empty() || id.contains(['/', '%']) {
+            return None;
+        }
+        let caller = match caller(request.headers()) {
+            Ok(caller) => caller,
+            Err(rejection) => return Some(refuse(rejection)),
+        };
+        let peer = id.parse().ok();
+        let result = if wants_status {
+            self.node.peer_status(caller, peer)
+        } else {
+            self.node.peer_address(caller, peer)
+        };
+        Some(answer(result.map(|response| response.to_json())))
+    }
+}
+
+impl Site for Routes {
+    async fn respond(&self, request: Request<Incoming>) -> Response {
+        match self.plain_lookup(&request) {
+            Some(response) => response,
+            None => self.router.respond(request).await,
+        }
+    }
 }
 
 async fn register(State(node): State<Arc<Node>>) -> Response {
@@ -55,8 +103,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let headers = parts.headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes);
-        parse_bearer(headers).map(Self).map_err(refuse)
+        caller(&parts.headers).map(Self).map_err(refuse)
     }
 }
 
@@ -70,6 +117,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
         let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
         Ok(Self(path.ok().and_then(|Path(text)| text.parse().ok())))
     }
+}
+
+fn caller(headers: &HeaderMap) -> Result<ClientId, Rejection> {
+    parse_bearer(headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes))
 }
 
 fn answer(result: Result<String, Rejection>) -> Response {
@@ -94,8 +145,10 @@ pub(super) fn refuse(rejection: Rejection) -> Response {
 
 /// Every answer is true only now, and some hold a key: none may be kept.
 fn json(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut headers = HeaderMap::new();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (status, headers, body).into_response()
+    response
 }

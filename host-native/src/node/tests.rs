@@ -44,12 +44,40 @@ fn clients_spread_over_the_shards() {
 }
 
 #[test]
+fn every_pulse_of_a_batch_gets_its_own_answer() {
+    let node = node();
+    let source = |n: usize| ([192, 0, 2, 7], 4000 + n as u16).into();
+    // Some known, some not, one twice; more than are sorted at a time.
+    let ids: Vec<_> = (0..BATCH * 3 / 2)
+        .map(|n| match n % 3 {
+            0 => ClientId::from_bytes([n as u8; 16]),
+            _ => node.register().unwrap().client_id,
+        })
+        .collect();
+    let mut pulses: Vec<_> = ids.iter().enumerate().map(|(n, &id)| Pulse { id, source: source(n) }).collect();
+    pulses.push(Pulse { id: ids[1], source: source(9999) });
+    let mut codes = vec![PulseCode::Reverify; 7];
+    node.pulses(&pulses, &mut codes);
+    let expected = |n: usize| if n.is_multiple_of(3) { PulseCode::NotFound } else { PulseCode::OnTime };
+    assert_eq!(codes, (0..ids.len()).map(expected).chain([PulseCode::OnTime]).collect::<Vec<_>>());
+    let counters = node.stats().counters;
+    assert_eq!((counters.pulses_on_time, counters.pulses_unknown), (65, 32));
+    assert_eq!(counters.moved, 65, "the one that pulsed twice did so from two addresses, in this order");
+    let Ok(Response::PeerAddress { address, .. }) = node.peer_address(ids[1], Some(ids[1])) else {
+        panic!("a live client")
+    };
+    assert_eq!(address, source(9999));
+    node.pulses(&[], &mut codes);
+    assert_eq!(codes, []);
+}
+
+#[test]
 fn an_absence_is_known_to_every_shard_before_anything_is_handled() {
     let node = node();
     let clients: Vec<_> = (0..SHARDS * 4).map(|_| node.register().unwrap().client_id).collect();
     pass(2 * gone_after());
     for &client in &clients {
-        assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime);
+        assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime);
     }
     node.tick();
     assert_eq!(node.stats().records, clients.len());
@@ -63,9 +91,9 @@ fn a_node_that_runs_has_no_absence() {
         pass(100);
         node.tick();
     }
-    assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::Reverify);
+    assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::Reverify);
     pass(100);
-    assert_eq!(node.pulse(client, ([192, 0, 2, 7], 4000).into()), PulseCode::NotFound);
+    assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::NotFound);
     node.tick();
     assert_eq!(node.stats().records, 0);
 }
@@ -95,6 +123,12 @@ fn node() -> Node {
         READS.set(READS.get() + 1);
         Clock { now: Instant::from_millis(NOW.get()), unix: UnixTime::from_millis(0) }
     })
+}
+
+fn pulse(node: &Node, id: ClientId, source: SocketAddr) -> PulseCode {
+    let mut codes = vec![];
+    node.pulses(&[Pulse { id, source }], &mut codes);
+    codes[0]
 }
 
 fn pass(millis: u64) {

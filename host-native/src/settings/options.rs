@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -83,6 +84,10 @@ struct Options {
     #[serde(deserialize_with = "one_or_many")]
     udp_listen: Option<Vec<SocketAddr>>,
 
+    /// Threads for the pulses of each address, each with a socket of its own [default: as many as there are processors to run on]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_UDP_THREADS")]
+    udp_threads: Option<NonZeroUsize>,
+
     /// Accept HTTP here; may repeat. The IPv6 wildcard takes IPv4 too, unless that has the same port [default: 0.0.0.0:5025]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_HTTP_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
@@ -135,6 +140,7 @@ impl Options {
     fn or(self, other: Self) -> Self {
         Self {
             udp_listen: self.udp_listen.or(other.udp_listen),
+            udp_threads: self.udp_threads.or(other.udp_threads),
             http_listen: self.http_listen.or(other.http_listen),
             admin_listen: self.admin_listen.or(other.admin_listen),
             simulator: self.simulator.or(other.simulator),
@@ -170,6 +176,7 @@ impl Options {
         };
         Ok(Settings {
             udp_listen: addresses("--udp-listen", self.udp_listen, EVERYWHERE, DEFAULT_UDP_PORT)?,
+            udp_threads: self.udp_threads.unwrap_or_else(processors),
             http_listen: addresses("--http-listen", self.http_listen, EVERYWHERE, DEFAULT_HTTP_PORT)?,
             admin_listen: addresses(
                 "--admin-listen",
@@ -185,6 +192,11 @@ impl Options {
             log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
         })
     }
+}
+
+/// How many processors this process may run on. If the system does not tell, one is a safe guess.
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 const EVERYWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
@@ -283,6 +295,7 @@ mod tests {
             "--udp-listen",
             "[::1]:2",
             "--http-listen=127.0.0.1:3,127.0.0.1:4",
+            "--udp-threads=3",
             "--advertise-udp-port=9",
             "--pulse-interval=2s",
             "--pulse-grace=200ms",
@@ -295,7 +308,7 @@ mod tests {
         .unwrap();
         assert_eq!(settings.udp_listen, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
         assert_eq!(settings.http_listen.len(), 2);
-        assert_eq!(settings.advertise_udp_port, Some(9));
+        assert_eq!((settings.udp_threads.get(), settings.advertise_udp_port), (3, Some(9)));
         assert_eq!(settings.timing, Timing::new(Millis(2000), Millis(200), Millis(90_000)).unwrap());
         assert_eq!(settings.reply_width, ReplyWidth::Four);
         assert_eq!(settings.log, LogSettings { level: LogLevel::Trace, format: Some(LogFormat::Json) });
@@ -306,6 +319,7 @@ mod tests {
         let settings = file(
             r#"
             udp-listen = "[::]:5024"
+            udp-threads = 5
             http-listen = ["0.0.0.0:1", "127.0.0.1:2"]
             advertise-udp-port = 9
             pulse-interval = "2s"
@@ -319,6 +333,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(settings.udp_listen, ["[::]:5024".parse().unwrap()]);
+        assert_eq!(settings.udp_threads.get(), 5);
         assert_eq!(settings.http_listen.len(), 2);
         assert_eq!(settings.timing.error_time(), Millis(90_000));
         assert_eq!(settings.reply_width, ReplyWidth::One);
@@ -337,6 +352,7 @@ mod tests {
             ),
             (&["--reply-width=3"], "--reply-width: 3"),
             (&["--udp-listen=localhost"], "'--udp-listen <ADDRESS:PORT>'"),
+            (&["--udp-threads=0"], "'--udp-threads <COUNT>'"),
             (&["--advertise-udp-port=0"], "--advertise-udp-port: 0"),
             (&["--store=floppy:"], "'--store <STORE>'"),
             (&["--log-level=loud"], "'--log-level <LEVEL>'"),
