@@ -152,6 +152,7 @@ pub fn register(record: Option<&Record>, cx: &Context) -> Decision<Registration>
 }
 
 /// A pulse from `source`.
+#[inline]
 pub fn pulse(record: Option<&Record>, source: SocketAddr, cx: &Context) -> Decision<PulseCode> {
     let Some(Live { record, phase, now }) = Live::of(record, cx) else {
         return keep(PulseCode::NotFound);
@@ -220,6 +221,7 @@ struct Live<'a> {
 
 impl<'a> Live<'a> {
     /// `None` if there is no record, or if its client is gone.
+    #[inline]
     fn of(record: Option<&'a Record>, cx: &Context) -> Option<Self> {
         let record = record?;
         let now = record.last_seen.max(record.last_pulse).map_or(cx.now, |latest| latest.max(cx.now));

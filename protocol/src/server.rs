@@ -91,6 +91,7 @@ pub enum Change {
 
 impl Change {
     /// What the effect of a decision about `id` is worth telling.
+    #[inline]
     pub fn of(id: ClientId, effect: Effect) -> Option<Self> {
         match effect {
             Effect::Keep | Effect::Put(_, Cause::Pulsed) => None,
@@ -150,6 +151,7 @@ impl Server {
         self.pulse_at(at, &Pulse { id, source }, position)
     }
 
+    #[inline]
     fn pulse_at(&mut self, at: Clock, pulse: &Pulse, position: Option<Position>) -> Outcome<PulseCode> {
         let &Pulse { id, source } = pulse;
         let outcome = self.apply_at(at, id, position, |record, cx| lifecycle::pulse(record, source, cx));

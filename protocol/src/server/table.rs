@@ -92,13 +92,12 @@ impl Table {
         let pages =
             ids.clone().fold(0, |all, id| all ^ self.page_of(&id).map_or(0, |(_, page)| page.touch()));
         let mut positions = [None; N];
-        let mut slots = 0;
         for (position, id) in positions.iter_mut().zip(ids.clone()) {
             let Some((number, page)) = self.page_of(&id) else { continue };
             let Some(index) = page.guess(tag(&id)) else { continue };
-            slots ^= page.get(index).map_or(0, Slot::touch);
             *position = Some(Position { page: number, index });
         }
+        let slots = positions.iter().fold(0, |all, position| all ^ self.at(*position).map_or(0, Slot::touch));
         // What was read is of no use but for having been read.
         core::hint::black_box((pages, slots));
         for (position, id) in positions.iter_mut().zip(ids) {
@@ -247,6 +246,12 @@ impl Table {
             + self.wakes.capacity() * size_of::<Option<Instant>>()
             + self.deadlines.len() * INDEX_ENTRY
             + self.pages.iter().map(Page::slot_bytes).sum::<usize>()
+    }
+
+    #[inline]
+    fn at(&self, position: Option<Position>) -> Option<&Slot> {
+        let at = position?;
+        self.pages.get(at.page as usize)?.get(at.index)
     }
 
     #[inline]
