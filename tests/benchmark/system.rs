@@ -1,0 +1,118 @@
+//! A system under load: a process of its own, pinned to a core, that answers datagrams.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike;
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+use crate::exchange::Exchange;
+use crate::outcome::{Outcome, failure};
+
+/// The core that systems under load run on, unless a benchmark says otherwise.
+pub(crate) const SERVER_CORE: usize = 0;
+/// The core that the load comes from.
+pub(crate) const LOAD_CORE: usize = 1;
+
+/// What answers the load. Dropping it ends its process.
+pub(crate) struct System {
+    /// What the tables call it.
+    pub(crate) name: String,
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where it takes datagrams.
+    pub(crate) address: SocketAddr,
+    /// What to send there, and what to expect.
+    pub(crate) exchange: Box<dyn Exchange>,
+    /// How many clients the exchange knows.
+    pub(crate) clients: usize,
+}
+
+/// A process that was started here. Dropping this kills it.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts `command` on these cores: a child inherits the affinity of the thread that starts it.
+    ///
+    /// # Errors
+    /// If the program cannot be started, or there are no such cores.
+    pub(crate) fn start_on(cores: &[usize], command: &mut Command) -> Outcome<Self> {
+        let before = sched_getaffinity(Pid::from_raw(0))?;
+        pin(cores)?;
+        let child = command.spawn();
+        sched_setaffinity(Pid::from_raw(0), &before)?;
+        Ok(Self(child.map_err(|error| failure(format!("{:?} does not start: {error}", command.get_program())))?))
+    }
+
+    /// The child itself, for its pipes.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// The CPU time that all its threads used so far.
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn cpu_time(&self) -> Outcome<Duration> {
+        let clock = clock_getcpuclockid(self.pid())?;
+        Ok(Duration::from_nanos(clock_gettime(clock)?.num_nanoseconds().try_into()?))
+    }
+
+    /// Its resident memory in bytes.
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn resident(&self) -> Outcome<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        kibibytes.map(|size| size * 1024).ok_or_else(|| failure("the process has no memory: did it end?"))
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn signal(&self, signal: Signal) -> Outcome<()> {
+        Ok(kill(self.pid(), signal)?)
+    }
+
+    /// Whether it still runs.
+    ///
+    /// # Errors
+    /// How it ended.
+    pub(crate) fn check_alive(&mut self) -> Outcome<()> {
+        match self.0.try_wait()? {
+            None => Ok(()),
+            Some(status) => Err(failure(format!("the process ended in the middle: {status}"))),
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.0.id().cast_signed())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Keeps the calling thread, and those that it starts from now on, to these cores.
+///
+/// # Errors
+/// If there are no such cores.
+pub(crate) fn pin(cores: &[usize]) -> Outcome<()> {
+    let mut set = CpuSet::new();
+    for &core in cores {
+        set.set(core)?;
+    }
+    sched_setaffinity(Pid::from_raw(0), &set)
+        .map_err(|error| failure(format!("cannot run on the cores {cores:?} ({error}): two cores are needed")))
+}
