@@ -45,7 +45,9 @@ impl Process {
         pin(cores)?;
         let child = command.spawn();
         sched_setaffinity(Pid::from_raw(0), &before)?;
-        Ok(Self(child.map_err(|error| failure(format!("{:?} does not start: {error}", command.get_program())))?))
+        Ok(Self(
+            child.map_err(|error| failure(format!("{:?} does not start: {error}", command.get_program())))?,
+        ))
     }
 
     /// The child itself, for its pipes.
@@ -113,6 +115,7 @@ pub(crate) fn pin(cores: &[usize]) -> Outcome<()> {
     for &core in cores {
         set.set(core)?;
     }
-    sched_setaffinity(Pid::from_raw(0), &set)
-        .map_err(|error| failure(format!("cannot run on the cores {cores:?} ({error}): two cores are needed")))
+    sched_setaffinity(Pid::from_raw(0), &set).map_err(|error| {
+        failure(format!("cannot run on the cores {cores:?} ({error}): two cores are needed"))
+    })
 }

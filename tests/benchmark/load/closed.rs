@@ -1,0 +1,198 @@
+//! The closed loop: so many requests are under way, and each answer is followed by the next request.
+
+use std::hint::spin_loop;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant};
+
+use super::{Random, socket_to};
+use crate::mmsg::Batch;
+use crate::outcome::Outcome;
+use crate::system::System;
+
+/// How many sockets, and how many requests are under way on each.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    /// What the tables call it.
+    pub(crate) name: &'static str,
+    sockets: usize,
+    window: usize,
+}
+
+/// Few sockets with many requests each: the cheapest load.
+pub(crate) const WINDOW: Shape = Shape { name: "8 sockets x 64", sockets: 8, window: 64 };
+/// Many sockets with one request each: no two datagrams in a row have the same source.
+pub(crate) const SINGLE: Shape = Shape { name: "512 sockets x 1", sockets: 512, window: 1 };
+
+/// Datagrams that are sent, or received, at a time.
+const BATCH: usize = 64;
+/// The longest request or answer of any system.
+const LONGEST: usize = 512;
+/// What is not answered after this is lost.
+const LOST_AFTER: Duration = Duration::from_millis(250);
+/// How long to let answers gather once few are left to fetch: far less than the server needs for what is under way.
+const PAUSE: Duration = Duration::from_micros(50);
+
+/// What one slice of load saw.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slice {
+    /// Right answers.
+    pub(crate) answers: u64,
+    /// Other answers.
+    pub(crate) wrong: u64,
+    /// Requests without an answer.
+    pub(crate) lost: u64,
+    /// How long it took.
+    pub(crate) wall: Duration,
+    /// The CPU time that the system used.
+    pub(crate) cpu: Duration,
+    /// How long the load had nothing to do but wait.
+    pub(crate) idle: Duration,
+}
+
+/// The sockets of one system's load.
+pub(crate) struct ClosedLoop {
+    window: usize,
+    sockets: Vec<Waiting>,
+    requests: Batch,
+    answers: Batch,
+    random: Random,
+    request: Vec<u8>,
+}
+
+struct Waiting {
+    socket: UdpSocket,
+    under_way: usize,
+    /// When there last was an answer or, if nothing was under way, a request.
+    progress: Instant,
+}
+
+impl ClosedLoop {
+    /// Sockets to this system.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn new(system: &System, shape: Shape) -> Outcome<Self> {
+        let mut sockets = vec![];
+        for _ in 0..shape.sockets {
+            let socket = socket_to(system.address)?;
+            sockets.push(Waiting { socket, under_way: 0, progress: Instant::now() });
+        }
+        Ok(Self {
+            window: shape.window,
+            sockets,
+            requests: Batch::new(BATCH, LONGEST),
+            answers: Batch::new(BATCH, LONGEST),
+            random: Random::new(),
+            request: vec![],
+        })
+    }
+
+    /// Keeps the system busy for `time`, and then waits until all is answered or lost.
+    ///
+    /// # Errors
+    /// What the operating system says, and if the process ended.
+    pub(crate) fn run(&mut self, system: &mut System, time: Duration) -> Outcome<Slice> {
+        system.process.check_alive()?;
+        let mut seen = Slice {
+            answers: 0,
+            wrong: 0,
+            lost: 0,
+            wall: Duration::ZERO,
+            cpu: Duration::ZERO,
+            idle: Duration::ZERO,
+        };
+        let cpu_before = system.process.cpu_time()?;
+        let start = Instant::now();
+        for socket in &mut self.sockets {
+            socket.progress = start;
+        }
+        loop {
+            let now = Instant::now();
+            let ending = now - start >= time;
+            let mut fetched = 0;
+            for index in 0..self.sockets.len() {
+                fetched += self.fetch(system, index, now, &mut seen)?;
+                if !ending {
+                    self.refill(system, index, now)?;
+                }
+            }
+            if ending && self.sockets.iter().all(|socket| socket.under_way == 0) {
+                break;
+            }
+            if fetched < BATCH {
+                let pause = Instant::now();
+                while pause.elapsed() < PAUSE {
+                    spin_loop();
+                }
+                seen.idle += pause.elapsed();
+            }
+        }
+        seen.wall = start.elapsed();
+        seen.cpu = system.process.cpu_time()? - cpu_before;
+        system.process.check_alive()?;
+        Ok(seen)
+    }
+
+    /// Takes the answers that are there; what is overdue is lost.
+    fn fetch(&mut self, system: &System, index: usize, now: Instant, seen: &mut Slice) -> Outcome<usize> {
+        let waiting = &mut self.sockets[index];
+        if waiting.under_way == 0 {
+            return Ok(0);
+        }
+        let fetched = self.answers.receive(&waiting.socket, waiting.under_way)?;
+        if fetched > 0 {
+            waiting.progress = now;
+            waiting.under_way -= fetched;
+        } else if now.saturating_duration_since(waiting.progress) > LOST_AFTER {
+            seen.lost += waiting.under_way as u64;
+            waiting.under_way = 0;
+        }
+        for answer in 0..fetched {
+            if system.exchange.is_right(self.answers.received(answer)) {
+                seen.answers += 1;
+            } else {
+                seen.wrong += 1;
+            }
+        }
+        Ok(fetched)
+    }
+
+    fn refill(&mut self, system: &System, index: usize, now: Instant) -> Outcome<()> {
+        let waiting = &mut self.sockets[index];
+        let number = (self.window - waiting.under_way).min(BATCH);
+        if number == 0 {
+            return Ok(());
+        }
+        for request in 0..number {
+            system.exchange.request(self.random.below(system.clients), &mut self.request);
+            self.requests.set(request, &self.request);
+        }
+        if waiting.under_way == 0 {
+            waiting.progress = now;
+        }
+        waiting.under_way += self.requests.send(&waiting.socket, number)?;
+        Ok(())
+    }
+}
+
+impl Slice {
+    /// CPU time of the system for each answer, in microseconds.
+    pub(crate) fn cpu_per_answer(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.answers.max(1) as f64
+    }
+
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.answers as f64 / self.wall.as_secs_f64()
+    }
+
+    /// How much of the time the system was at work; more than 1 on several cores.
+    pub(crate) fn busy(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.wall.as_secs_f64()
+    }
+
+    /// How much of the time the load was at work.
+    pub(crate) fn load_busy(&self) -> f64 {
+        1.0 - self.idle.as_secs_f64() / self.wall.as_secs_f64()
+    }
+}

@@ -1,0 +1,119 @@
+//! The server under load: the real program, started here, and what to send to it.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::exchange::Exchange;
+use crate::outcome::{Outcome, failure};
+use crate::system::{Process, System};
+
+/// A private key.
+pub(crate) type Key = [u8; 32];
+
+/// What a pulse that is on time is answered with: 1020.
+pub(crate) const ON_TIME: [u8; 2] = [0x03, 0xFC];
+
+/// A timing with which nobody is late or forgotten while a benchmark runs.
+pub(crate) const PATIENT: [&str; 2] = ["--pulse-interval=1h", "--error-time=2h"];
+
+/// How long the server may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The running server. Dropping it kills it.
+pub(crate) struct Server {
+    /// Its process.
+    pub(crate) process: Process,
+    /// Where it takes pulses.
+    pub(crate) udp: SocketAddr,
+    /// Where it takes requests.
+    pub(crate) http: SocketAddr,
+}
+
+/// Pulses of registered clients.
+pub(crate) struct Pulses(pub(crate) Arc<[Key]>);
+
+impl Server {
+    /// Starts the program on these cores with these flags beside free ports, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not become ready: with the last line that it wrote.
+    pub(crate) fn start(program: &Path, cores: &[usize], flags: &[&str]) -> Outcome<Self> {
+        let mut command = Command::new(program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("RENDEZVOUS_") {
+                command.env_remove(name);
+            }
+        }
+        for name in ["--udp-listen", "--http-listen", "--admin-listen"] {
+            if !flags.iter().any(|flag| flag.starts_with(name)) {
+                command.arg(format!("{name}=127.0.0.1:0"));
+            }
+        }
+        command.args(flags).arg("--log-format=json").stdin(Stdio::null()).stderr(Stdio::piped());
+        let mut process = Process::start_on(cores, &mut command)?;
+        let stderr = process.child().stderr.take().ok_or_else(|| failure("the server has no log"))?;
+        let (sender, log) = mpsc::channel();
+        // It reads on when nobody is interested any more: a full pipe would stop the server.
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let (mut udp, mut http, mut last) = (None, None, String::from("nothing"));
+        loop {
+            let line = match log.recv_timeout(PATIENCE) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    return Err(failure(format!("the server does not get ready; it said: {last}")));
+                }
+            };
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            let message = entry["message"].as_str().unwrap_or_default();
+            let address = entry["address"].as_str().and_then(|text| text.parse().ok()).map(reachable);
+            if message.contains("(udp)") {
+                udp = udp.or(address);
+            } else if message.contains("(http)") {
+                http = http.or(address);
+            } else if message.starts_with("ready")
+                && let (Some(udp), Some(http)) = (udp, http)
+            {
+                return Ok(Self { process, udp, http });
+            }
+            last = line;
+        }
+    }
+
+    /// This server as a system that answers the pulses of these clients.
+    pub(crate) fn into_system(self, name: &str, keys: &Arc<[Key]>) -> System {
+        let Self { process, udp, http: _ } = self;
+        let exchange = Box::new(Pulses(Arc::clone(keys)));
+        System { name: name.into(), process, address: udp, exchange, clients: keys.len() }
+    }
+}
+
+impl Exchange for Pulses {
+    fn request(&self, client: usize, request: &mut Vec<u8>) {
+        request.clear();
+        request.extend(self.0[client]);
+    }
+
+    fn is_right(&self, answer: &[u8]) -> bool {
+        answer == ON_TIME
+    }
+}
+
+/// Where to reach a server that listens here: a wildcard address cannot be sent to.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip([127, 0, 0, 1].into());
+    }
+    address
+}
