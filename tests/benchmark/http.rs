@@ -1,6 +1,15 @@
 //! As much of HTTP/1.1 as the load needs: many requests down a connection, and the answers taken apart as they come.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::ops::Range;
+use std::time::Duration;
+
+use crate::outcome::{Outcome, failure};
+use crate::server::Key;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer at the beginning of a buffer.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,10 +47,32 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Answer>, String> {
     Ok((bytes.len() >= at + length).then_some(Answer { status, body: at..at + length }))
 }
 
-/// The head of a request with these credentials and no body.
-pub(crate) fn request(method: &str, path: &str, key: &[u8; 32]) -> Vec<u8> {
+/// A request with these credentials and no body.
+pub(crate) fn request(method: &str, path: &str, key: &Key) -> Vec<u8> {
     let key = hex::encode(key);
     format!("{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {key}\r\n\r\n").into_bytes()
+}
+
+/// One request on a connection of its own. Returns the status and the body of the answer.
+///
+/// # Errors
+/// If there is no answer.
+pub(crate) fn ask(address: SocketAddr, request: &[u8]) -> Outcome<(u16, String)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request)?;
+    let mut buffer = vec![];
+    let mut chunk = [0; 4096];
+    loop {
+        let length = stream.read(&mut chunk)?;
+        buffer.extend(&chunk[..length]);
+        if let Some(answer) = parse(&buffer).map_err(failure)? {
+            return Ok((answer.status, String::from_utf8(buffer[answer.body].to_vec())?));
+        }
+        if length == 0 {
+            return Err(failure("the server closed the connection instead of answering"));
+        }
+    }
 }
 
 fn status_of(line: &[u8]) -> Option<u16> {

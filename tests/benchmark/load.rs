@@ -1,4 +1,4 @@
-//! The load: datagrams for a system, in a closed or an open loop, from the one core that is the load's.
+//! The load: datagrams and requests, in a closed or an open loop, from the one core that is the load's.
 //!
 //! It never sleeps. So no system pays for waking it, and the time from an answer to its receipt is the same for all.
 
@@ -9,9 +9,13 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::outcome::Outcome;
 
 mod closed;
+mod connections;
+mod once;
 mod open;
 
-pub(crate) use closed::{ClosedLoop, SINGLE, Shape, Slice, WINDOW};
+pub(crate) use closed::{ClosedLoop, Pause, SINGLE, Shape, Slice, WINDOW};
+pub(crate) use connections::{Connections, Question};
+pub(crate) use once::pulse_once;
 pub(crate) use open::{OpenLoop, Plan, Seen};
 
 /// A cheap generator of numbers that look random (xorshift64*), so that the load is dear to no one but the server.

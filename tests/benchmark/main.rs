@@ -72,5 +72,17 @@ fn run(options: Options) -> Outcome<bool> {
     if options.wants(Benchmark::Pulse) {
         suite::pulse::run(&mut bench, vec![])?;
     }
+    for (benchmark, run) in [
+        (Benchmark::Lookup, suite::lookup::run as fn(&mut Bench) -> Outcome<()>),
+        (Benchmark::Growth, suite::growth::run),
+        (Benchmark::Pauses, suite::pauses::run),
+        (Benchmark::Expiry, suite::expiry::run),
+        (Benchmark::Threads, suite::threads::run),
+        (Benchmark::Flood, suite::flood::run),
+    ] {
+        if options.wants(benchmark) {
+            run(&mut bench)?;
+        }
+    }
     bench.report.finish(&options.json)
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::http;
 use crate::outcome::{Outcome, failure};
@@ -99,12 +99,6 @@ fn key_of(status: u16, body: &[u8]) -> Outcome<Key> {
     let mut key = [0; 32];
     hex::decode_to_slice(digits, &mut key).map_err(|_| wrong())?;
     if status == 200 { Ok(key) } else { Err(wrong()) }
-}
-
-/// How long it took, for those who report the rate.
-pub(crate) fn timed(http: SocketAddr, clients: usize) -> Outcome<(Vec<Key>, Duration)> {
-    let start = Instant::now();
-    Ok((register(http, clients)?, start.elapsed()))
 }
 
 #[cfg(test)]

@@ -10,7 +10,13 @@ use crate::report::Report;
 use crate::server::{Key, PATIENT, Server};
 use crate::system::SERVER_CORE;
 
+pub(crate) mod expiry;
+pub(crate) mod flood;
+pub(crate) mod growth;
+pub(crate) mod lookup;
+pub(crate) mod pauses;
 pub(crate) mod pulse;
+pub(crate) mod threads;
 
 /// What every benchmark needs.
 pub(crate) struct Bench {

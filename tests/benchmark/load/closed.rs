@@ -2,6 +2,7 @@
 
 use std::hint::spin_loop;
 use std::net::UdpSocket;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Random, socket_to};
@@ -32,8 +33,17 @@ const LOST_AFTER: Duration = Duration::from_millis(250);
 /// How long to let answers gather once few are left to fetch: far less than the server needs for what is under way.
 const PAUSE: Duration = Duration::from_micros(50);
 
+/// What the load does while it has nothing to do.
+#[derive(Clone, Copy)]
+pub(crate) enum Pause {
+    /// Keeps its core.
+    Spin,
+    /// Leaves it to others, for the one case in which the system runs there, too.
+    Sleep,
+}
+
 /// What one slice of load saw.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Slice {
     /// Right answers.
     pub(crate) answers: u64,
@@ -52,6 +62,7 @@ pub(crate) struct Slice {
 /// The sockets of one system's load.
 pub(crate) struct ClosedLoop {
     window: usize,
+    pause: Pause,
     sockets: Vec<Waiting>,
     requests: Batch,
     answers: Batch,
@@ -71,7 +82,7 @@ impl ClosedLoop {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn new(system: &System, shape: Shape) -> Outcome<Self> {
+    pub(crate) fn new(system: &System, shape: Shape, pause: Pause) -> Outcome<Self> {
         let mut sockets = vec![];
         for _ in 0..shape.sockets {
             let socket = socket_to(system.address)?;
@@ -79,6 +90,7 @@ impl ClosedLoop {
         }
         Ok(Self {
             window: shape.window,
+            pause,
             sockets,
             requests: Batch::new(BATCH, LONGEST),
             answers: Batch::new(BATCH, LONGEST),
@@ -93,14 +105,7 @@ impl ClosedLoop {
     /// What the operating system says, and if the process ended.
     pub(crate) fn run(&mut self, system: &mut System, time: Duration) -> Outcome<Slice> {
         system.process.check_alive()?;
-        let mut seen = Slice {
-            answers: 0,
-            wrong: 0,
-            lost: 0,
-            wall: Duration::ZERO,
-            cpu: Duration::ZERO,
-            idle: Duration::ZERO,
-        };
+        let mut seen = Slice::default();
         let cpu_before = system.process.cpu_time()?;
         let start = Instant::now();
         for socket in &mut self.sockets {
@@ -120,11 +125,7 @@ impl ClosedLoop {
                 break;
             }
             if fetched < BATCH {
-                let pause = Instant::now();
-                while pause.elapsed() < PAUSE {
-                    spin_loop();
-                }
-                seen.idle += pause.elapsed();
+                seen.idle += self.pause.take();
             }
         }
         seen.wall = start.elapsed();
@@ -172,6 +173,22 @@ impl ClosedLoop {
         }
         waiting.under_way += self.requests.send(&waiting.socket, number)?;
         Ok(())
+    }
+}
+
+impl Pause {
+    /// Takes about as long as the answers need to gather. Returns how long.
+    pub(super) fn take(self) -> Duration {
+        let start = Instant::now();
+        match self {
+            Self::Spin => {
+                while start.elapsed() < PAUSE {
+                    spin_loop();
+                }
+            }
+            Self::Sleep => thread::sleep(PAUSE),
+        }
+        start.elapsed()
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
 pub(crate) struct Seen {
     /// How long requests took, in nanoseconds since they were due: those of each second by themselves.
     pub(crate) seconds: Vec<Histogram<u64>>,
+    /// How long those took that were answered at the first try.
+    pub(crate) at_once: Histogram<u64>,
     /// Requests that were due.
     pub(crate) due: u64,
     /// Right answers to a first try.
@@ -175,16 +177,18 @@ impl OpenLoop {
                 seen.wrong += 1;
                 continue;
             }
+            let took = nanos(request.due.elapsed());
             if request.again {
                 seen.second += 1;
             } else {
                 seen.first += 1;
+                seen.at_once.saturating_record(took);
             }
             let second = (request.due - start).as_secs() as usize;
             while seen.seconds.len() <= second {
                 seen.seconds.push(latencies());
             }
-            seen.seconds[second].saturating_record(nanos(request.due.elapsed()));
+            seen.seconds[second].saturating_record(took);
         }
         Ok(ready > 0)
     }
@@ -194,6 +198,7 @@ impl Seen {
     fn new() -> Self {
         Self {
             seconds: vec![],
+            at_once: latencies(),
             due: 0,
             first: 0,
             second: 0,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Bench;
-use crate::load::{ClosedLoop, OpenLoop, Plan, SINGLE, Shape, Slice, WINDOW};
+use crate::load::{ClosedLoop, OpenLoop, Pause, Plan, SINGLE, Shape, Slice, WINDOW};
 use crate::outcome::Outcome;
 use crate::progress::say;
 use crate::report::{Table, rate, tail, tail_figures, thousands};
@@ -58,7 +58,7 @@ pub(crate) fn run(bench: &mut Bench, peers: Vec<System>) -> Outcome<()> {
 pub(super) fn alternate(bench: &mut Bench, systems: &mut [System], shape: Shape) -> Outcome<Vec<Vec<Slice>>> {
     let mut loops = vec![];
     for system in systems.iter() {
-        loops.push(ClosedLoop::new(system, shape)?);
+        loops.push(ClosedLoop::new(system, shape, Pause::Spin)?);
     }
     let mut slices = vec![vec![]; systems.len()];
     for round in 0..=bench.sizes.slices {
