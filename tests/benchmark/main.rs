@@ -21,7 +21,7 @@ mod suite;
 mod system;
 mod yardstick;
 
-use machine::Machine;
+use machine::{Machine, Others};
 use options::{Benchmark, Command, Options};
 use outcome::{Outcome, failure};
 use report::Report;
@@ -69,11 +69,9 @@ fn run(options: Options) -> Outcome<bool> {
     if options.peers {
         bench.report.text("left out: other programs, which this build does not know")?;
     }
-    if options.wants(Benchmark::Pulse) {
-        suite::pulse::run(&mut bench, vec![])?;
-    }
     for (benchmark, run) in [
-        (Benchmark::Lookup, suite::lookup::run as fn(&mut Bench) -> Outcome<()>),
+        (Benchmark::Pulse, (|bench| suite::pulse::run(bench, &[])) as fn(&mut Bench) -> Outcome<()>),
+        (Benchmark::Lookup, suite::lookup::run),
         (Benchmark::Growth, suite::growth::run),
         (Benchmark::Pauses, suite::pauses::run),
         (Benchmark::Expiry, suite::expiry::run),
@@ -81,7 +79,9 @@ fn run(options: Options) -> Outcome<bool> {
         (Benchmark::Flood, suite::flood::run),
     ] {
         if options.wants(benchmark) {
+            let others = Others::watch()?;
             run(&mut bench)?;
+            bench.report.disturbance(others.used()?)?;
         }
     }
     bench.report.finish(&options.json)

@@ -9,11 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::outcome::Outcome;
 
+/// How much of a core others may use before figures are not to be trusted.
+const QUIET: f64 = 0.05;
+
 /// Everything that a run found.
 #[derive(Default)]
 pub(crate) struct Report {
     figures: Map<String, Value>,
     wrong: Vec<String>,
+    disturbances: Vec<f64>,
 }
 
 /// A table: names of columns, and rows of as many cells.
@@ -43,6 +47,13 @@ impl Report {
         self.figures.insert(benchmark.into(), figures);
     }
 
+    /// Others used so many cores' worth of time while the figures above were taken.
+    pub(crate) fn disturbance(&mut self, cores: f64) -> Outcome<()> {
+        let verdict = if cores > QUIET { ": run this again on a quiet machine" } else { "" };
+        self.disturbances.push(cores);
+        print(&format!("Meanwhile others used {cores:.2} cores{verdict}."))
+    }
+
     /// Something that must not be, which makes the whole run fail.
     pub(crate) fn wrong(&mut self, what: String) {
         crate::progress::say(format_args!("WRONG: {what}"));
@@ -62,6 +73,7 @@ impl Report {
     /// If the file cannot be written.
     pub(crate) fn finish(mut self, file: &Path) -> Outcome<bool> {
         let right = self.wrong.is_empty();
+        self.figures.insert("cores_used_by_others".into(), json!(self.disturbances));
         self.figures.insert("wrong".into(), json!(self.wrong));
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;

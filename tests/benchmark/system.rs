@@ -1,10 +1,12 @@
 //! A system under load: a process of its own, pinned to a core, that answers datagrams.
 
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::time::TimeValLike;
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -43,7 +45,7 @@ impl Process {
     pub(crate) fn start_on(cores: &[usize], command: &mut Command) -> Outcome<Self> {
         let before = sched_getaffinity(Pid::from_raw(0))?;
         pin(cores)?;
-        let child = command.spawn();
+        let child = dies_with_us(command).spawn();
         sched_setaffinity(Pid::from_raw(0), &before)?;
         Ok(Self(
             child.map_err(|error| failure(format!("{:?} does not start: {error}", command.get_program())))?,
@@ -104,6 +106,13 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Has the kernel kill what `command` starts when the thread that starts it ends, however that comes about.
+#[expect(unsafe_code, reason = "the child can only ask for this itself, between fork and exec")]
+fn dies_with_us(command: &mut Command) -> &mut Command {
+    // SAFETY: the closure makes one system call, and neither allocates nor takes a lock.
+    unsafe { command.pre_exec(|| Ok(set_pdeathsig(Signal::SIGKILL)?)) }
 }
 
 /// Keeps the calling thread, and those that it starts from now on, to these cores.

@@ -48,7 +48,8 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         thousands(clients as u64),
         clients as f64 / time.as_secs_f64(),
     ))?;
-    let mut table = Table::new(&["a batch takes", "batches", "p50", "p99", "p99.9", "p99.99", "longest"]);
+    let mut table =
+        Table::new(&["a batch takes", "batches", "p50", "p99", "p99.9", "p99.99", "longest", "over 1 ms"]);
     for (name, times) in [("the node", &batches), ("the machine itself", &noise)] {
         let quantile = |share| duration(times.value_at_quantile(share));
         table.row([
@@ -59,6 +60,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
             quantile(0.999),
             quantile(0.9999),
             duration(times.max()),
+            thousands(over_a_millisecond(times)),
         ]);
     }
     bench.report.table(&table)?;
@@ -67,6 +69,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         json!({
             "clients": clients, "batch": BATCH, "seconds": time.as_secs_f64(),
             "node": tail_figures(&batches), "machine": tail_figures(&noise),
+            "node_over_1_ms": over_a_millisecond(&batches), "machine_over_1_ms": over_a_millisecond(&noise),
         }),
     );
     Ok(())
@@ -145,6 +148,10 @@ fn noise(time: Duration, step: Duration) -> Histogram<u64> {
         stop.store(true, Ordering::Relaxed);
         steps
     })
+}
+
+fn over_a_millisecond(times: &Histogram<u64>) -> u64 {
+    times.count_between(1_000_000, u64::MAX)
 }
 
 impl Registered {

@@ -9,9 +9,11 @@ use crate::progress::say;
 use crate::report::{Table, rate, tail, tail_figures, thousands};
 use crate::server::Pulses;
 use crate::stats::{least, median, middle_half, ratios};
-use crate::system::System;
+use crate::system::{SERVER_CORE, System};
 use crate::yardstick::start_echo;
 
+/// The yardstick, twice. They come first.
+const ECHOES: [&str; 2] = ["echo A", "echo B"];
 /// Requests a second of the open loop: far less than any of them can do.
 const OPEN_RATE: u32 = 50_000;
 /// Sockets of the open loop: the requests of 20 ms.
@@ -19,21 +21,26 @@ const OPEN_SOCKETS: usize = 1024;
 /// Clients of the server on the wildcard address, at most.
 const WILDCARD_CLIENTS: usize = 100_000;
 
+/// A way to start another program on this core, with this many clients known to it.
+pub(crate) type StartPeer = fn(core: usize, clients: usize) -> Outcome<System>;
+
 /// Measures the server, the echo twice, and `peers`.
 ///
 /// # Errors
 /// If something does not start, or ends early.
-pub(crate) fn run(bench: &mut Bench, peers: Vec<System>) -> Outcome<()> {
+pub(crate) fn run(bench: &mut Bench, peers: &[StartPeer]) -> Outcome<()> {
     let (server, keys) = bench.server_with(bench.sizes.clients, &[])?;
     let few = bench.sizes.clients.min(WILDCARD_CLIENTS);
     let (wildcard, few_keys) = bench.server_with(few, &["--udp-listen=0.0.0.0:0"])?;
     let mut systems = vec![];
-    for name in ["echo A", "echo B"] {
+    for name in ECHOES {
         systems.push(start_echo(name, keys.len(), Box::new(Pulses(keys.clone())))?);
     }
     systems.push(server.into_system("rendezvous", &keys));
     systems.push(wildcard.into_system("rendezvous on 0.0.0.0", &few_keys));
-    systems.extend(peers);
+    for start in peers {
+        systems.push(start(SERVER_CORE, keys.len())?);
+    }
 
     bench.report.title("Pulses over UDP")?;
     bench.report.text(
@@ -156,7 +163,7 @@ fn open(bench: &mut Bench, systems: &mut [System]) -> Outcome<Value> {
 fn memory(bench: &Bench, systems: &[System]) -> Outcome<Value> {
     let mut table = Table::new(&["memory", "clients", "RSS MB", "RSS bytes / client"]);
     let mut figures = vec![];
-    for system in systems {
+    for system in systems.iter().skip(ECHOES.len()) {
         let resident = system.process.resident()?;
         table.row([
             system.name.clone(),
