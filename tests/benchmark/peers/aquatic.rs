@@ -14,7 +14,7 @@ use super::{first_answer, free_address, installed, register, start};
 const PROTOCOL: u64 = 0x417_2710_1980;
 const CONNECT: u32 = 0;
 const ANNOUNCE: u32 = 1;
-/// How many clients share a torrent.
+/// How many clients share a torrent. One torrent for each would take it nearly twice the memory per client, for as much time.
 const CLIENTS_PER_TORRENT: usize = 10;
 /// The least that it takes for a wish, and the quickest to fulfil: 0 would be as many addresses as it likes.
 const WANTED: u32 = 1;

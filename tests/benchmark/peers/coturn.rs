@@ -20,14 +20,15 @@ const MAPPED_ADDRESS: [u8; 6] = [0x00, 0x20, 0, 8, 0, 1];
 const HEADER: usize = 20;
 const ATTRIBUTE: usize = 12;
 
-/// Starts coturn for STUN only. It keeps nothing of clients, so that their number only shows in the transaction ids.
+/// Starts coturn for STUN only. Clients show in nothing but the transaction ids: it keeps no list of them.
 ///
-/// It runs single-threaded (`-m 0`) on one UDP listener, without TCP, TLS, command line interface, and without what makes
-/// answers longer (RFC 5780, old clients, its name and version), as its documentation advises. Binding requests are not
-/// logged.
+/// One relay thread owns the one UDP socket, which took less time per request than its single-threaded mode (`-m 0`). There
+/// is no TCP, TLS or command line interface, and nothing that makes answers longer (RFC 5780, old clients, its name and
+/// version), as its documentation advises. Binding requests are not logged.
 ///
-/// Per request, it receives one datagram with libevent, finds the session of the sender's address, parses the attributes,
-/// and writes the address into the answer. No client is looked up, and nothing is written down.
+/// Per request, it receives one datagram with libevent, finds the session of the sender's address, parses the attributes, and
+/// writes the address into the answer: no client is looked up. A session takes 14 KB and stays for minutes, so that memory
+/// grows with the number of sockets that the load comes from.
 ///
 /// # Errors
 /// If it is not installed, or does not answer as it should.
@@ -42,7 +43,7 @@ pub(crate) fn coturn(core: usize, clients: usize) -> Outcome<System> {
         "--pidfile=/dev/null",
         "--log-file=stdout",
         "--stun-only",
-        "--relay-threads=0",
+        "--relay-threads=1",
     ]);
     command.args(["--no-cli", "--no-tcp", "--no-tls", "--no-dtls"]);
     command.args(["--no-rfc5780", "--response-origin-only-with-rfc5780"]);
