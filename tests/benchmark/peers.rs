@@ -8,7 +8,7 @@ mod coturn;
 mod rndz;
 
 use std::fs::File;
-use std::io::{ErrorKind, Write, stderr};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::exchange::Exchange;
 use crate::outcome::{Outcome, failure};
+use crate::progress::{Progress, say};
 use crate::system::{Process, System};
 
 pub(crate) use {aquatic::aquatic, coturn::coturn, rndz::rndz};
@@ -95,7 +96,8 @@ fn first_answer(name: &str, process: &mut Process, address: SocketAddr, request:
 /// If an answer is wrong, or one is missing however often the request is repeated.
 fn register(name: &str, address: SocketAddr, exchange: &dyn Exchange, clients: usize) -> Outcome<()> {
     let mut socket = connect(address)?;
-    let mut said = Instant::now();
+    say(format_args!("{name}: every client sends its first request"));
+    let mut progress = Progress::new("registering", clients);
     for first in (0..clients).step_by(WINDOW) {
         let window = first..clients.min(first + WINDOW);
         let mut tries = 1;
@@ -109,11 +111,9 @@ fn register(name: &str, address: SocketAddr, exchange: &dyn Exchange, clients: u
             // A late answer to this try is none to the next.
             socket = connect(address)?;
         }
-        if said.elapsed() > Duration::from_secs(2) {
-            said = Instant::now();
-            let _ = writeln!(stderr(), "{name}: {first} of {clients} clients are registered");
-        }
+        progress.at(first);
     }
+    progress.end(clients);
     Ok(())
 }
 
