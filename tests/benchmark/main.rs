@@ -12,6 +12,7 @@ mod machine;
 mod mmsg;
 mod options;
 mod outcome;
+mod peers;
 mod progress;
 mod register;
 mod report;
@@ -50,7 +51,12 @@ fn run(options: Options) -> Outcome<bool> {
         let path = options.server.display();
         return Err(failure(format!("there is no server at {path}: tests/bench builds it")));
     }
-    let mut bench = Bench { program: options.server.clone(), sizes, report: Report::default() };
+    let mut bench = Bench {
+        program: options.server.clone(),
+        sizes,
+        peers: if options.peers { &peers::PEERS } else { &[] },
+        report: Report::default(),
+    };
     bench.report.title("Benchmarks")?;
     bench.report.text(&format!(
         "{}. The server runs on core {SERVER_CORE}, the load on core {LOAD_CORE}, over the loopback interface.",
@@ -66,11 +72,11 @@ fn run(options: Options) -> Outcome<bool> {
         }),
     );
     pin(&[LOAD_CORE])?;
-    if options.peers {
-        bench.report.text("left out: other programs, which this build does not know")?;
+    if !options.peers {
+        bench.report.text("left out: other programs; --peers installs them and measures them too\n")?;
     }
     for (benchmark, run) in [
-        (Benchmark::Pulse, (|bench| suite::pulse::run(bench, &[])) as fn(&mut Bench) -> Outcome<()>),
+        (Benchmark::Pulse, suite::pulse::run as fn(&mut Bench) -> Outcome<()>),
         (Benchmark::Lookup, suite::lookup::run),
         (Benchmark::Growth, suite::growth::run),
         (Benchmark::Pauses, suite::pauses::run),

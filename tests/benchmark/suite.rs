@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::options::{FULL_CLIENTS, FULL_MOST_CLIENTS, Sizes};
 use crate::outcome::Outcome;
+use crate::peers::StartPeer;
 use crate::register::register;
 use crate::report::Report;
 use crate::server::{Key, PATIENT, Server};
@@ -22,6 +23,8 @@ pub(crate) mod threads;
 pub(crate) struct Bench {
     /// The server's program.
     pub(crate) program: PathBuf,
+    /// Programs of others to measure beside it.
+    pub(crate) peers: &'static [StartPeer],
     /// How large everything is.
     pub(crate) sizes: Sizes,
     /// What was found so far.

@@ -21,14 +21,11 @@ const OPEN_SOCKETS: usize = 1024;
 /// Clients of the server on the wildcard address, at most.
 const WILDCARD_CLIENTS: usize = 100_000;
 
-/// A way to start another program on this core, with this many clients known to it.
-pub(crate) type StartPeer = fn(core: usize, clients: usize) -> Outcome<System>;
-
-/// Measures the server, the echo twice, and `peers`.
+/// Measures the server, the echo twice, and the peers that the run is to have.
 ///
 /// # Errors
 /// If something does not start, or ends early.
-pub(crate) fn run(bench: &mut Bench, peers: &[StartPeer]) -> Outcome<()> {
+pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     let (server, keys) = bench.server_with(bench.sizes.clients, &[])?;
     let few = bench.sizes.clients.min(WILDCARD_CLIENTS);
     let (wildcard, few_keys) = bench.server_with(few, &["--udp-listen=0.0.0.0:0"])?;
@@ -38,7 +35,7 @@ pub(crate) fn run(bench: &mut Bench, peers: &[StartPeer]) -> Outcome<()> {
     }
     systems.push(server.into_system("rendezvous", &keys));
     systems.push(wildcard.into_system("rendezvous on 0.0.0.0", &few_keys));
-    for start in peers {
+    for start in bench.peers {
         systems.push(start(SERVER_CORE, keys.len())?);
     }
 
