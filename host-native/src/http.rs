@@ -39,7 +39,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Whoever answers requests.
-pub(crate) trait Site: Clone + Send + 'static {
+pub(crate) trait Site: Clone + Send + Sync + 'static {
     /// Answers one.
     fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
 }
@@ -83,7 +83,7 @@ pub(crate) struct HttpServer {
 
 impl HttpServer {
     /// Starts serving. Must be called within the runtime.
-    pub(crate) fn start(site: impl Site + Sync, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
+    pub(crate) fn start(site: impl Site, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
         let mut accepting = JoinSet::new();
         let connections = TaskTracker::new();

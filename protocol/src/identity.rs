@@ -40,6 +40,13 @@ impl ClientId {
         &self.0
     }
 
+    /// The id in hex, written to `digits`: without the formatting machinery, since every answer over HTTP holds an id.
+    fn hex<'a>(&self, digits: &'a mut [u8; 2 * Self::LEN]) -> &'a str {
+        // It fails only if the lengths do not match, and writes nothing but ASCII.
+        let _ = hex::encode_to_slice(self.0, digits);
+        core::str::from_utf8(digits).unwrap_or_default()
+    }
+
     /// For the datagram codec, which has the key's bytes in a receive buffer and need not copy them.
     pub(crate) fn of_key_bytes(key: &[u8; PrivateKey::LEN]) -> Self {
         let mut message = [0; PrivateKey::LEN + CLIENT_ID_DOMAIN.len()];
@@ -54,7 +61,7 @@ impl ClientId {
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(self.hex(&mut [0; 2 * Self::LEN]))
     }
 }
 
@@ -74,7 +81,7 @@ impl FromStr for ClientId {
 
 impl Serialize for ClientId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.hex(&mut [0; 2 * Self::LEN]))
     }
 }
 

@@ -10,14 +10,12 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Stopwatch;
 
-use rendezvous_protocol::{
-    ClientId, Clock, Instant, PrivateKey, Pulse, PulseCode, Server, Timing, UnixTime, decode_pulse,
-};
+use rendezvous_protocol::{ClientId, PrivateKey, PulseCode, Timing, decode_pulse};
+use rendezvous_tests::crowd::{Crowd, at, server_of};
 
 /// As many as a UDP thread of the server takes at a time.
 const BATCH: usize = 64;
@@ -44,9 +42,9 @@ fn main() -> ExitCode {
 /// How many of these pulses are answered 1020: all of them.
 fn handle(pulses: u64) -> u64 {
     let mut server = server_of(FEW);
-    let mut random = Random(1);
+    let mut crowd = Crowd::new(0, FEW);
     // Made before, so that nearly all that is counted is the server's.
-    let batches: Vec<_> = (0..1024).map(|_| random.batch(FEW)).collect();
+    let batches: Vec<_> = (0..1024).map(|_| crowd.batch::<BATCH>()).collect();
     let mut on_time = 0;
     for batch in batches.iter().cycle().take(pulses as usize / BATCH) {
         server.pulse_batch(at(1), batch, &mut |_, outcome| {
@@ -60,9 +58,9 @@ fn handle(pulses: u64) -> u64 {
 /// How often a million pulses allocate memory.
 fn allocations() -> u64 {
     let mut server = server_of(FEW);
-    let mut random = Random(1);
     // A tenth of the clients is unknown; after the first half all are late.
-    let batches = (0..1_000_000 / BATCH).map(|_| random.batch(FEW + FEW / 10)).collect::<Vec<_>>();
+    let mut crowd = Crowd::new(0, FEW + FEW / 10);
+    let batches = (0..1_000_000 / BATCH).map(|_| crowd.batch::<BATCH>()).collect::<Vec<_>>();
     let late = at(Timing::default().late_after().0 + 1);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     let half = batches.len() / 2;
@@ -91,12 +89,12 @@ fn time(clients: u64) {
     const ROUNDS: usize = 15;
     const BATCHES: usize = 4096;
     let mut server = server_of(clients);
-    let mut random = Random(1);
+    let mut crowd = Crowd::new(0, clients);
     let mut batches = vec![];
     let (mut batched, mut single, mut hash) = (vec![], vec![], vec![]);
     for _ in 0..=ROUNDS {
         batches.clear();
-        batches.extend((0..BATCHES).map(|_| random.batch(clients)));
+        batches.extend((0..BATCHES).map(|_| crowd.batch::<BATCH>()));
         batched.push(nanoseconds(BATCHES, || {
             for batch in &batches {
                 server.pulse_batch(at(1), batch, &mut |_, outcome| {
@@ -105,7 +103,7 @@ fn time(clients: u64) {
             }
         }));
         batches.clear();
-        batches.extend((0..BATCHES).map(|_| random.batch(clients)));
+        batches.extend((0..BATCHES).map(|_| crowd.batch::<BATCH>()));
         single.push(nanoseconds(BATCHES, || {
             for pulse in batches.iter().flatten() {
                 black_box(server.pulse(at(1), pulse.id, pulse.source).answer);
@@ -130,49 +128,6 @@ fn nanoseconds(batches: usize, work: impl FnOnce()) -> f64 {
     let begun = Stopwatch::now();
     work();
     begun.elapsed().as_nanos() as f64 / (batches * BATCH) as f64
-}
-
-fn server_of(clients: u64) -> Server {
-    let mut server = Server::new(Timing::default());
-    for n in 0..clients {
-        let _ = server.register(at(0), id(n));
-        let _ = server.pulse(at(0), id(n), source(n));
-    }
-    server
-}
-
-/// An id that looks random, as ids do.
-fn id(n: u64) -> ClientId {
-    ClientId::from_bytes((u128::from(mix(n)) | u128::from(mix(!n)) << 64).to_le_bytes())
-}
-
-fn source(n: u64) -> SocketAddr {
-    let [.., a, b, c, d] = n.to_be_bytes();
-    SocketAddr::from(([10, b, c, d], 1024 | u16::from(a)))
-}
-
-fn at(now: u64) -> Clock {
-    Clock { now: Instant::from_millis(now), unix: UnixTime::from_millis(now) }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn batch(&mut self, clients: u64) -> [Pulse; BATCH] {
-        std::array::from_fn(|_| {
-            self.0 = mix(self.0);
-            let n = (u128::from(self.0) * u128::from(clients) >> 64) as u64;
-            Pulse { id: id(n), source: source(n) }
-        })
-    }
-}
-
-/// splitmix64
-fn mix(n: u64) -> u64 {
-    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let n = (n ^ (n >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    n ^ (n >> 31)
 }
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);

@@ -11,6 +11,7 @@ pub mod casts;
 pub mod check;
 #[cfg(feature = "native")]
 pub mod conformance;
+pub mod crowd;
 #[cfg(feature = "native")]
 pub mod fleet;
 pub mod fuzzing;

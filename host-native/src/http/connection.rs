@@ -22,12 +22,14 @@ pub(super) async fn serve(stream: TcpStream, site: impl Site, mut phase: watch::
     let begun = Arc::new(AtomicBool::new(false));
     let stream = Watched { stream, begun: Arc::clone(&begun) };
     let service = service_fn({
-        let (phase, begun) = (phase.clone(), Arc::clone(&begun));
+        // One count of owners to raise for each request, not one for each part.
+        let (shared, begun) = (Arc::new((site, phase.clone())), Arc::clone(&begun));
         move |request| {
             // From here to the answer, hyper knows that the connection is busy.
             begun.store(false, Ordering::Relaxed);
-            let (site, phase) = (site.clone(), phase.clone());
+            let shared = Arc::clone(&shared);
             async move {
+                let (site, phase) = &*shared;
                 let mut response = site.respond(request).await;
                 if *phase.borrow() >= Phase::WindingDown {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
