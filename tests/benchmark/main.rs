@@ -86,8 +86,11 @@ fn run(options: Options) -> Outcome<bool> {
     ] {
         if options.wants(benchmark) {
             let others = Others::watch()?;
-            run(&mut bench)?;
-            bench.report.disturbance(others.used()?)?;
+            // What fails is told, and the others are still measured.
+            if let Err(error) = run(&mut bench) {
+                bench.report.wrong(format!("{benchmark:?}: {error}"));
+            }
+            bench.report.disturbance(&format!("{benchmark:?}"), others.used()?)?;
         }
     }
     bench.report.finish(&options.json)

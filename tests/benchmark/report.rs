@@ -17,7 +17,7 @@ const QUIET: f64 = 0.05;
 pub(crate) struct Report {
     figures: Map<String, Value>,
     wrong: Vec<String>,
-    disturbances: Vec<f64>,
+    disturbances: Map<String, Value>,
 }
 
 /// A table: names of columns, and rows of as many cells.
@@ -28,16 +28,25 @@ pub(crate) struct Table {
 
 impl Report {
     /// Begins what is printed with this line.
+    ///
+    /// # Errors
+    /// If nothing can be printed.
     pub(crate) fn title(&self, text: &str) -> Outcome<()> {
         print(&format!("\n## {text}\n"))
     }
 
     /// Prints a paragraph.
+    ///
+    /// # Errors
+    /// If nothing can be printed.
     pub(crate) fn text(&self, text: &str) -> Outcome<()> {
         print(text)
     }
 
     /// Prints a table.
+    ///
+    /// # Errors
+    /// If nothing can be printed.
     pub(crate) fn table(&self, table: &Table) -> Outcome<()> {
         print(&table.render())
     }
@@ -47,10 +56,13 @@ impl Report {
         self.figures.insert(benchmark.into(), figures);
     }
 
-    /// Others used so many cores' worth of time while the figures above were taken.
-    pub(crate) fn disturbance(&mut self, cores: f64) -> Outcome<()> {
+    /// Others used so many cores' worth of time while the figures of this benchmark were taken.
+    ///
+    /// # Errors
+    /// If nothing can be printed.
+    pub(crate) fn disturbance(&mut self, benchmark: &str, cores: f64) -> Outcome<()> {
         let verdict = if cores > QUIET { ": run this again on a quiet machine" } else { "" };
-        self.disturbances.push(cores);
+        self.disturbances.insert(benchmark.to_lowercase(), json!(cores));
         print(&format!("Meanwhile others used {cores:.2} cores{verdict}."))
     }
 
@@ -73,7 +85,7 @@ impl Report {
     /// If the file cannot be written.
     pub(crate) fn finish(mut self, file: &Path) -> Outcome<bool> {
         let right = self.wrong.is_empty();
-        self.figures.insert("cores_used_by_others".into(), json!(self.disturbances));
+        self.figures.insert("cores_used_by_others".into(), self.disturbances.into());
         self.figures.insert("wrong".into(), json!(self.wrong));
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder)?;

@@ -4,7 +4,7 @@
 //! counts as heard at the moment it goes on.
 
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use nix::sys::signal::Signal;
@@ -50,7 +50,14 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         &format!("--error-time={error_time}s"),
     ];
     let server = Server::start(&bench.program, &[SERVER_CORE], &flags)?;
+    let start = Instant::now();
     let silent_keys = register(server.http, silent)?;
+    if start.elapsed() > Duration::from_secs(error_time) {
+        return Err(failure(format!(
+            "registering took {:?}, so that some expire before the others: this machine is too slow, or too busy",
+            start.elapsed()
+        )));
+    }
     let keys = register(server.http, GOOD)?.into();
     let before = server.process.resident()?;
     server.process.signal(Signal::SIGSTOP)?;

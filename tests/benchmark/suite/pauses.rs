@@ -16,6 +16,7 @@ use crate::load::Random;
 use crate::outcome::{Outcome, failure};
 use crate::progress::Progress;
 use crate::report::{Table, duration, tail_figures, thousands};
+use crate::server::PATIENT;
 use crate::stats::latencies;
 use crate::system::{LOAD_CORE, SERVER_CORE, pin};
 
@@ -89,7 +90,8 @@ struct Registered {
 }
 
 fn grow(clients: usize) -> Outcome<Found> {
-    let settings = settings::from_args(["rendezvous"]).map_err(|exit| failure(format!("{exit:?}")))?;
+    let arguments = ["rendezvous"].into_iter().chain(PATIENT);
+    let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
     let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
     let registered = Registered::with_room(clients);
     let stopped = AtomicBool::new(false);
