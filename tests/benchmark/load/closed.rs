@@ -30,6 +30,8 @@ const BATCH: usize = 64;
 const LONGEST: usize = 512;
 /// What is not answered after this is lost.
 const LOST_AFTER: Duration = Duration::from_millis(250);
+/// Sockets in a row without an answer after which no more are expected for now.
+const MISSES: usize = 8;
 /// How long to let answers gather once few are left to fetch: far less than the server needs for what is under way.
 const PAUSE: Duration = Duration::from_micros(50);
 
@@ -64,6 +66,8 @@ pub(crate) struct ClosedLoop {
     window: usize,
     pause: Pause,
     sockets: Vec<Waiting>,
+    /// Where the next answer is expected.
+    next: usize,
     requests: Batch,
     answers: Batch,
     random: Random,
@@ -92,6 +96,7 @@ impl ClosedLoop {
             window: shape.window,
             pause,
             sockets,
+            next: 0,
             requests: Batch::new(BATCH, LONGEST),
             answers: Batch::new(BATCH, LONGEST),
             random: Random::new(),
@@ -111,16 +116,13 @@ impl ClosedLoop {
         for socket in &mut self.sockets {
             socket.progress = start;
         }
+        let mut fetched = 0;
         loop {
             let now = Instant::now();
             let ending = now - start >= time;
-            let mut fetched = 0;
-            for index in 0..self.sockets.len() {
-                fetched += self.fetch(system, index, now, &mut seen)?;
-                if !ending {
-                    self.refill(system, index, now)?;
-                }
-            }
+            // If the next answers are not where they should be, they are looked for everywhere.
+            let patience = if fetched == 0 { self.sockets.len() } else { MISSES };
+            fetched = self.sweep(system, now, !ending, patience, &mut seen)?;
             if ending && self.sockets.iter().all(|socket| socket.under_way == 0) {
                 break;
             }
@@ -132,6 +134,38 @@ impl ClosedLoop {
         seen.cpu = system.process.cpu_time()? - cpu_before;
         system.process.check_alive()?;
         Ok(seen)
+    }
+
+    /// Goes from socket to socket, takes answers and sends requests instead, until so many sockets in a row had none.
+    /// Answers come in the order of the requests, mostly: the next sweep begins where this one found the last.
+    fn sweep(
+        &mut self,
+        system: &System,
+        now: Instant,
+        refill: bool,
+        patience: usize,
+        seen: &mut Slice,
+    ) -> Outcome<usize> {
+        let (begin, number) = (self.next, self.sockets.len());
+        let (mut fetched, mut misses) = (0, 0);
+        for step in 0..number {
+            let index = (begin + step) % number;
+            let here = self.fetch(system, index, now, seen)?;
+            if refill {
+                self.refill(system, index, now)?;
+            }
+            fetched += here;
+            if here > 0 {
+                misses = 0;
+                self.next = (index + 1) % number;
+            } else {
+                misses += 1;
+                if misses == patience {
+                    break;
+                }
+            }
+        }
+        Ok(fetched)
     }
 
     /// Takes the answers that are there; what is overdue is lost.
