@@ -7,6 +7,7 @@
 
 use std::io;
 use std::mem::zeroed;
+use std::net::UdpSocket;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::{from_mut, null_mut};
 
@@ -78,6 +79,28 @@ impl Batch {
         none_if_blocked(self.call_send(socket, number))
     }
 
+    /// Like [`receive`](Self::receive) with a limit of one, by a call that costs less than one for many.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn receive_one(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        match socket.recv(&mut self.bytes[..self.size]) {
+            Ok(length) => {
+                self.headers[0].msg_len = count(length);
+                Ok(1)
+            }
+            Err(error) => none_if_blocked(Err(error)),
+        }
+    }
+
+    /// Like [`send`](Self::send) of the first datagram, by a call that costs less than one for many.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn send_one(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        none_if_blocked(socket.send(&self.bytes[..self.buffers[0].iov_len]).map(|_| 1))
+    }
+
     fn call_receive(&mut self, socket: &impl AsFd, limit: usize, flags: c_int) -> io::Result<usize> {
         let limit = limit.min(self.headers.len());
         let descriptor = socket.as_fd().as_raw_fd();
@@ -141,8 +164,6 @@ fn count(number: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
-
     use super::*;
 
     #[test]

@@ -174,7 +174,11 @@ impl ClosedLoop {
         if waiting.under_way == 0 {
             return Ok(0);
         }
-        let fetched = self.answers.receive(&waiting.socket, waiting.under_way)?;
+        let fetched = if self.window == 1 {
+            self.answers.receive_one(&waiting.socket)?
+        } else {
+            self.answers.receive(&waiting.socket, waiting.under_way)?
+        };
         if fetched > 0 {
             waiting.progress = now;
             waiting.under_way -= fetched;
@@ -205,7 +209,11 @@ impl ClosedLoop {
         if waiting.under_way == 0 {
             waiting.progress = now;
         }
-        waiting.under_way += self.requests.send(&waiting.socket, number)?;
+        waiting.under_way += if self.window == 1 {
+            self.requests.send_one(&waiting.socket)?
+        } else {
+            self.requests.send(&waiting.socket, number)?
+        };
         Ok(())
     }
 }
