@@ -29,15 +29,20 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         return bench.report.text(&format!("left out: this server has no {FLAG}"));
     }
     let both = [SERVER_CORE, LOAD_CORE];
-    let mut systems = [start(bench, 1, &[SERVER_CORE])?, start(bench, 2, &both)?];
+    let mut systems = [
+        start(bench, "1 thread, a core of its own", 1, &[SERVER_CORE])?,
+        start(bench, "1 thread, both cores shared", 1, &both)?,
+        start(bench, "2 threads, both cores shared", 2, &both)?,
+    ];
     let mut loops = [
         ClosedLoop::new(&systems[0], SINGLE, Pause::Spin)?,
         ClosedLoop::new(&systems[1], SINGLE, Pause::Sleep)?,
+        ClosedLoop::new(&systems[2], SINGLE, Pause::Sleep)?,
     ];
-    let cores_of_load = [&[LOAD_CORE][..], &both];
-    let mut slices: [Vec<Slice>; 2] = Default::default();
+    let cores_of_load = [&[LOAD_CORE][..], &both, &both];
+    let mut slices: [Vec<Slice>; 3] = Default::default();
     for round in 0..=bench.sizes.slices {
-        for index in [0, 1] {
+        for index in 0..systems.len() {
             pin(cores_of_load[index])?;
             let slice = loops[index].run(&mut systems[index], bench.sizes.slice);
             pin(&[LOAD_CORE])?;
@@ -52,11 +57,13 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     }
 
     let costs = slices.each_ref().map(|slices| slices.iter().map(Slice::cpu_per_answer).collect::<Vec<_>>());
-    let scaling = 2.0 * median(&costs[0]) / median(&costs[1]);
+    let scaling = |one: usize| 2.0 * median(&costs[one]) / median(&costs[2]);
+    let (to_alone, to_sharing) = (scaling(0), scaling(1));
     bench.report.text(
-        "One thread has a core to itself, and the load the other. Two threads share both cores with the load, so \
-         that their rate says little. CPU time is that of the server's process alone, whoever shares its cores, and \
-         scaling is what two cores of their own would carry: 2 x (CPU per pulse of one) / (CPU per pulse of two).\n",
+        "Two threads need both cores, so the load shares them, and their rate says little. CPU time is that of the \
+         server's process alone, whoever shares its cores. Scaling is what two cores of their own would carry: 2 x \
+         (CPU per pulse of one thread) / (CPU per pulse of two). One thread is measured twice: with a core to itself, \
+         where its batches are full, and sharing both cores with the load as two threads must.\n",
     )?;
     let mut table = Table::new(&[
         &format!("closed loop, {}", SINGLE.name),
@@ -64,7 +71,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         "CPU µs median",
         "CPU µs least",
         "busy cores",
-        "scaling",
+        "scaling from here to 2 threads",
     ]);
     let mut figures = vec![];
     for (index, system) in systems.iter().enumerate() {
@@ -75,7 +82,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
             format!("{:.2}", median(&costs[index])),
             format!("{:.2}", least(&costs[index])),
             format!("{:.2}", of(Slice::busy)),
-            if index == 0 { "1.00".into() } else { format!("{scaling:.2}") },
+            if index < 2 { format!("{:.2}", scaling(index)) } else { "-".into() },
         ]);
         figures.push(json!({
             "system": system.name, "answers_per_s": of(Slice::rate), "cpu_us": median(&costs[index]),
@@ -83,14 +90,13 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         }));
     }
     bench.report.table(&table)?;
-    bench.report.figures("threads", json!({ "systems": figures, "scaling": scaling }));
+    bench.report.figures("threads", json!({ "systems": figures, "scaling_from_own_core": to_alone, "scaling_from_shared_cores": to_sharing }));
     Ok(())
 }
 
-fn start(bench: &Bench, threads: usize, cores: &[usize]) -> Outcome<System> {
+fn start(bench: &Bench, name: &str, threads: usize, cores: &[usize]) -> Outcome<System> {
     let flag = format!("{FLAG}={threads}");
     let server = Server::start(&bench.program, cores, &[&PATIENT[..], &[&flag]].concat())?;
     let keys: Arc<[Key]> = register(server.http, bench.sizes.clients)?.into();
-    let name = if threads == 1 { "1 thread, 1 core" } else { "2 threads, 2 cores" };
     Ok(server.into_system(name, &keys))
 }
