@@ -266,17 +266,35 @@ impl Node {
         lock(shard).tick(at, TICK_BUDGET, &mut |_change| {})
     }
 
-    /// Credentials first, then the path, then the peer. The two clients may be in different shards, so this is two
-    /// calls one after the other, never two locks at once.
+    /// Credentials first, then the path, then the peer.
     fn look_up(
         &self,
         caller: ClientId,
         peer: Option<ClientId>,
     ) -> Result<(Clock, ClientId, Observation), Rejection> {
         let at = self.clock();
-        self.shard(caller).authorize(at, caller)?;
-        let peer = peer.ok_or(Rejection::MalformedClientId)?;
-        let observation = self.shard(peer).observe(at, peer).map_err(|Unknown| Rejection::UnknownPeer)?;
+        let Some(peer) = peer else {
+            self.shard(caller).authorize(at, caller)?;
+            return Err(Rejection::MalformedClientId);
+        };
+        let (caller_shard, peer_shard) = (shard_of(caller), shard_of(peer));
+        let observation = if caller_shard == peer_shard {
+            let mut server = lock(&self.shards[caller_shard]);
+            Server::prefetch([(&server, caller), (&server, peer)]);
+            server.authorize(at, caller)?;
+            server.observe(at, peer)
+        } else {
+            // Both at once, so that the two records are fetched from memory side by side. Always the lower one first: so
+            // nobody waits for somebody who waits for them.
+            let mut low = lock(&self.shards[caller_shard.min(peer_shard)]);
+            let mut high = lock(&self.shards[caller_shard.max(peer_shard)]);
+            let (server, peers) =
+                if caller_shard < peer_shard { (&mut low, &mut high) } else { (&mut high, &mut low) };
+            Server::prefetch([(server, caller), (peers, peer)]);
+            server.authorize(at, caller)?;
+            peers.observe(at, peer)
+        };
+        let observation = observation.map_err(|Unknown| Rejection::UnknownPeer)?;
         Ok((at, peer, observation))
     }
 

@@ -8,12 +8,30 @@ use core::str::FromStr;
 
 use rand_core::{CryptoRng, TryCryptoRng};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::{Digest, Sha256};
+use sha2::block_api::compress256;
 use zeroize::Zeroize;
 
 /// Appended to the key before hashing, so that an id can never collide with another use of the same key. Key and
 /// domain are 55 bytes together: the longest message that fits one SHA-256 block.
 const CLIENT_ID_DOMAIN: &[u8; 23] = b"rendezvous-client-id-v1";
+
+/// The one block that is hashed, without the key: domain, padding, and the length in bits (FIPS 180-4, section 5.1.1).
+const BLOCK: [u8; 64] = {
+    let mut block = [0; 64];
+    let mut n = 0;
+    while n < CLIENT_ID_DOMAIN.len() {
+        block[PrivateKey::LEN + n] = CLIENT_ID_DOMAIN[n];
+        n += 1;
+    }
+    let length = PrivateKey::LEN + CLIENT_ID_DOMAIN.len();
+    block[length] = 0x80;
+    [block[62], block[63]] = (8 * length as u16).to_be_bytes();
+    block
+};
+
+/// The state of SHA-256 before the first block (FIPS 180-4, section 5.3.3).
+const INITIAL_STATE: [u32; 8] =
+    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
 
 /// The public name of a client: the first 16 bytes of SHA-256(private key ‖ `"rendezvous-client-id-v1"`).
 ///
@@ -49,12 +67,16 @@ impl ClientId {
 
     /// For the datagram codec, which has the key's bytes in a receive buffer and need not copy them.
     pub(crate) fn of_key_bytes(key: &[u8; PrivateKey::LEN]) -> Self {
-        let mut message = [0; PrivateKey::LEN + CLIENT_ID_DOMAIN.len()];
-        message[..PrivateKey::LEN].copy_from_slice(key);
-        message[PrivateKey::LEN..].copy_from_slice(CLIENT_ID_DOMAIN);
-        let digest: [u8; 32] = Sha256::digest(message).into();
+        // Every pulse and request is hashed, and its length is always the same: so the padding is made once, and the
+        // block goes straight to the compression function.
+        let mut block = BLOCK;
+        block[..PrivateKey::LEN].copy_from_slice(key);
+        let mut state = INITIAL_STATE;
+        compress256(&mut state, &[block]);
         let mut id = [0; Self::LEN];
-        id.copy_from_slice(&digest[..Self::LEN]);
+        for (bytes, word) in id.chunks_exact_mut(4).zip(state) {
+            bytes.copy_from_slice(&word.to_be_bytes());
+        }
         Self(id)
     }
 }
@@ -188,6 +210,16 @@ mod tests {
         // Golden vector, computed with `(head -c 32 /dev/zero; printf rendezvous-client-id-v1) | sha256sum`.
         let id = ClientId::of(&PrivateKey::from_bytes([0; 32]));
         assert_eq!(id.to_string(), "c57fd87f1b4321e35988ff28c740ceb3");
+    }
+
+    #[test]
+    fn an_id_is_what_a_whole_sha_256_gives() {
+        use sha2::{Digest, Sha256};
+        for n in 0..=255_u8 {
+            let key = core::array::from_fn(|at| n.wrapping_mul(at as u8 | 1));
+            let digest = Sha256::new().chain_update(key).chain_update(CLIENT_ID_DOMAIN).finalize();
+            assert_eq!(ClientId::of(&PrivateKey::from_bytes(key)).as_bytes(), &digest[..ClientId::LEN]);
+        }
     }
 
     #[test]

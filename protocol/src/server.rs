@@ -151,7 +151,7 @@ impl Server {
         self.pulse_at(at, &Pulse { id, source }, position)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pulse_at(&mut self, at: Clock, pulse: &Pulse, position: Option<Position>) -> Outcome<PulseCode> {
         let &Pulse { id, source } = pulse;
         let outcome = self.apply_at(at, id, position, |record, cx| lifecycle::pulse(record, source, cx));
@@ -209,6 +209,16 @@ impl Server {
             Err(Unknown) => self.counters.unauthorized += 1,
         }
         outcome
+    }
+
+    /// Reads the memory that calls for these clients will need, each of the server that has it: for all of them at once, so
+    /// that the calls do not wait for it one after the other. It answers nothing and changes nothing.
+    #[inline]
+    pub fn prefetch<const N: usize>(clients: [(&Self, ClientId); N]) {
+        let pages = clients.iter().fold(0, |all, (server, id)| all ^ server.table.touch(id));
+        core::hint::black_box(pages);
+        let slots = clients.iter().fold(0, |all, (server, id)| all ^ server.table.touch_slot(id));
+        core::hint::black_box(slots);
     }
 
     /// Whether `id` may look others up: the first half of a lookup. The second is [`Server::observe`], of the
@@ -316,8 +326,9 @@ impl Server {
         self.apply_at(at, id, position, decide)
     }
 
-    /// The same for a record that was found already.
-    #[inline]
+    /// The same for a record that was found already. In a caller that only wants the answer, most of the outcome is then never
+    /// made.
+    #[inline(always)]
     fn apply_at<A>(
         &mut self,
         at: Clock,

@@ -93,9 +93,7 @@ impl Table {
             ids.clone().fold(0, |all, id| all ^ self.page_of(&id).map_or(0, |(_, page)| page.touch()));
         let mut positions = [None; N];
         for (position, id) in positions.iter_mut().zip(ids.clone()) {
-            let Some((number, page)) = self.page_of(&id) else { continue };
-            let Some(index) = page.guess(tag(&id)) else { continue };
-            *position = Some(Position { page: number, index });
+            *position = self.guess(&id);
         }
         let slots = positions.iter().fold(0, |all, position| all ^ self.at(*position).map_or(0, Slot::touch));
         // What was read is of no use but for having been read.
@@ -107,6 +105,24 @@ impl Table {
             }
         }
         positions
+    }
+
+    /// Reads the page of `id`, so that it is in the cache.
+    #[inline]
+    pub(super) fn touch(&self, id: &ClientId) -> u8 {
+        self.page_of(id).map_or(0, |(_, page)| page.touch())
+    }
+
+    /// Reads the slot that most likely is that of `id`, so that it is in the cache.
+    #[inline]
+    pub(super) fn touch_slot(&self, id: &ClientId) -> u8 {
+        self.at(self.guess(id)).map_or(0, Slot::touch)
+    }
+
+    #[inline]
+    fn guess(&self, id: &ClientId) -> Option<Position> {
+        let (number, page) = self.page_of(id)?;
+        Some(Position { page: number, index: page.guess(tag(id))? })
     }
 
     /// Where the record of `id` is.
