@@ -280,7 +280,7 @@ impl Node {
         let (caller_shard, peer_shard) = (shard_of(caller), shard_of(peer));
         let observation = if caller_shard == peer_shard {
             let mut server = lock(&self.shards[caller_shard]);
-            Server::prefetch([(&server, caller), (&server, peer)]);
+            Server::prefetch([(&*server, caller), (&*server, peer)].into_iter());
             server.authorize(at, caller)?;
             server.observe(at, peer)
         } else {
@@ -290,7 +290,7 @@ impl Node {
             let mut high = lock(&self.shards[caller_shard.max(peer_shard)]);
             let (server, peers) =
                 if caller_shard < peer_shard { (&mut low, &mut high) } else { (&mut high, &mut low) };
-            Server::prefetch([(server, caller), (peers, peer)]);
+            Server::prefetch([(&**server, caller), (&**peers, peer)].into_iter());
             server.authorize(at, caller)?;
             peers.observe(at, peer)
         };

@@ -59,7 +59,7 @@ pub(super) struct Table {
 
 /// Where a record is, for as long as none is put in or taken out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Position {
+struct Position {
     page: u32,
     index: usize,
 }
@@ -79,70 +79,37 @@ struct Scan {
 const DIRECTORY_BITS_PER_PAGE: u32 = 5;
 
 impl Table {
-    /// Finds the records of all these ids, as [`Table::find`] does for one.
-    ///
-    /// In a big table nearly all of the time goes into waiting for memory. So this goes over the ids several times, and
-    /// each time asks for what the time before has found the way to. No step waits for the one before it, and the
-    /// processor fetches for many ids at once.
-    #[inline]
-    pub(super) fn find_all<const N: usize>(
-        &self,
-        ids: impl Iterator<Item = ClientId> + Clone,
-    ) -> [Option<Position>; N] {
-        let pages =
-            ids.clone().fold(0, |all, id| all ^ self.page_of(&id).map_or(0, |(_, page)| page.touch()));
-        let mut positions = [None; N];
-        for (position, id) in positions.iter_mut().zip(ids.clone()) {
-            *position = self.guess(&id);
-        }
-        let slots = positions.iter().fold(0, |all, position| all ^ self.at(*position).map_or(0, Slot::touch));
-        // What was read is of no use but for having been read.
-        core::hint::black_box((pages, slots));
-        for (position, id) in positions.iter_mut().zip(ids) {
-            let guessed = position.is_some_and(|at| self.pages[at.page as usize].has_at(at.index, &id));
-            if !guessed {
-                *position = self.find(&id);
-            }
-        }
-        positions
-    }
-
     /// Reads the page of `id`, so that it is in the cache.
     #[inline]
     pub(super) fn touch(&self, id: &ClientId) -> u8 {
         self.page_of(id).map_or(0, |(_, page)| page.touch())
     }
 
-    /// Reads the slot that most likely is that of `id`, so that it is in the cache.
+    /// The slot that most likely is that of `id`. It is not read.
     #[inline]
-    pub(super) fn touch_slot(&self, id: &ClientId) -> u8 {
-        self.at(self.guess(id)).map_or(0, Slot::touch)
-    }
-
-    #[inline]
-    fn guess(&self, id: &ClientId) -> Option<Position> {
-        let (number, page) = self.page_of(id)?;
-        Some(Position { page: number, index: page.guess(tag(id))? })
+    pub(super) fn likely_slot(&self, id: &ClientId) -> Option<&Slot> {
+        let (_, page) = self.page_of(id)?;
+        page.get(page.guess(tag(id))?)
     }
 
     /// Where the record of `id` is.
     #[inline]
-    pub(super) fn find(&self, id: &ClientId) -> Option<Position> {
+    fn find(&self, id: &ClientId) -> Option<Position> {
         let (number, page) = self.page_of(id)?;
         let index = page.find(id, tag(id))?;
         Some(Position { page: number, index })
     }
 
-    /// Lets `decide` judge the record of `id`, which is at `position`, and does what it says. `deadline` is called for
-    /// records that are new in the table; a later change of a record may postpone its deadline, never advance it.
+    /// Lets `decide` judge the record of `id` and does what it says. `deadline` is called for records that are new in the
+    /// table; a later change of a record may postpone its deadline, never advance it.
     #[inline]
-    pub(super) fn apply_at<A>(
+    pub(super) fn apply<A>(
         &mut self,
         id: ClientId,
-        position: Option<Position>,
         deadline: impl Fn(&Record) -> Instant,
         decide: impl FnOnce(Option<&Record>) -> Decision<A>,
     ) -> Decision<A> {
+        let position = self.find(&id);
         let slot = position.and_then(|at| self.pages.get_mut(at.page as usize)?.get_mut(at.index));
         let Some(slot) = slot else {
             let decision = decide(None);
@@ -151,11 +118,6 @@ impl Table {
             }
             return decision;
         };
-        debug_assert_eq!(
-            *slot.id(),
-            id,
-            "a position is of use only until something else is put in or taken out"
-        );
         let decision = decide(Some(&slot.record()));
         match decision.effect {
             Effect::Keep => {}
@@ -262,12 +224,6 @@ impl Table {
             + self.wakes.capacity() * size_of::<Option<Instant>>()
             + self.deadlines.len() * INDEX_ENTRY
             + self.pages.iter().map(Page::slot_bytes).sum::<usize>()
-    }
-
-    #[inline]
-    fn at(&self, position: Option<Position>) -> Option<&Slot> {
-        let at = position?;
-        self.pages.get(at.page as usize)?.get(at.index)
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use crate::{ClientId, Instant, Record};
 /// 48 bytes: id 16, address 16, and one number that holds the rest. Nothing is lost: times are kept in full, not
 /// relative to an epoch that would have to move before they wrap.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Slot {
+pub(in crate::server) struct Slot {
     id: ClientId,
     /// An IPv4 address is in the first four bytes.
     ip: [u8; 16],
@@ -39,7 +39,7 @@ impl Slot {
 
     /// Reads both of the cache lines that it may lie in, so that they are in the cache.
     #[inline]
-    pub(super) const fn touch(&self) -> u8 {
+    pub(in crate::server) const fn touch(&self) -> u8 {
         self.id.as_bytes()[0] ^ self.rest as u8
     }
 
