@@ -9,6 +9,7 @@ use std::net::TcpListener as StdTcpListener;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -22,6 +23,7 @@ use tower::ServiceExt;
 use crate::logging::Sampled;
 
 pub(crate) mod admin;
+mod answer;
 mod connection;
 pub(crate) mod routes;
 
@@ -40,11 +42,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Whoever answers requests.
 pub(crate) trait Site: Clone + Send + Sync + 'static {
+    /// What its answers carry.
+    type Body: hyper::body::Body<Data = Bytes, Error = axum::Error> + Send + Unpin + 'static;
+
     /// Answers one.
-    fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response> + Send;
+    fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 impl Site for Router {
+    type Body = Body;
+
     async fn respond(&self, request: Request<Incoming>) -> Response {
         self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
     }

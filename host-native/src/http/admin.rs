@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Redirect;
@@ -12,7 +13,7 @@ use rendezvous_protocol::Rejection;
 use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::routes::refuse;
+use super::answer::refuse;
 
 /// Beside the page's own policy, which says where its parts may come from: no other site may frame it.
 const POLICY: &str = "frame-ancestors 'none'";
@@ -30,8 +31,8 @@ pub(crate) fn router(simulator: Option<&Path>) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     routes
-        .fallback(async || refuse(Rejection::NoSuchRoute))
-        .method_not_allowed_fallback(async || refuse(Rejection::MethodNotAllowed))
+        .fallback(async || refuse::<Body>(Rejection::NoSuchRoute))
+        .method_not_allowed_fallback(async || refuse::<Body>(Rejection::MethodNotAllowed))
         .layer(set(CONTENT_SECURITY_POLICY, POLICY))
         .layer(set(X_FRAME_OPTIONS, "DENY"))
         .layer(set(X_CONTENT_TYPE_OPTIONS, "nosniff"))

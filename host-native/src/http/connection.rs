@@ -38,8 +38,11 @@ pub(super) async fn serve(stream: TcpStream, site: impl Site, mut phase: watch::
             }
         }
     });
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // An answer is a few hundred bytes: copying it behind its head is cheaper than having the kernel gather it.
+        .writev(false)
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
 
     let ended = tokio::select! {

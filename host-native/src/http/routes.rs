@@ -1,21 +1,23 @@
 //! The routes of the specification: axum's types on one side, the node's on the other, and nothing decided here.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use axum::routing::{get, post};
 use hyper::body::Incoming;
-use rendezvous_protocol::http::{self, PROBLEM_CONTENT_TYPE, Problem, parse_bearer, to_json};
+use rendezvous_protocol::http::{parse_bearer, to_json};
 use rendezvous_protocol::{ClientId, Rejection};
 
 use super::Site;
+use super::answer::{Answer, answer, refuse};
 use crate::Node;
 
 /// The routes, and problems for whatever is none of them.
@@ -33,15 +35,15 @@ impl Routes {
             .route("/logout", post(logout))
             .route("/peer/{client_id}/udp", get(peer_address))
             .route("/peer/{client_id}/udp/status", get(peer_status))
-            .fallback(async || refuse(Rejection::NoSuchRoute))
-            .method_not_allowed_fallback(async || refuse(Rejection::MethodNotAllowed))
+            .fallback(async || refuse::<Body>(Rejection::NoSuchRoute))
+            .method_not_allowed_fallback(async || refuse::<Body>(Rejection::MethodNotAllowed))
             .with_state(Arc::clone(&node));
         Self { node, router }
     }
 
     /// Lookups are most of what a busy server is asked, and a router costs more than all that is done for one. So those that
     /// are plainly lookups do not go through it; whatever is unusual about its path or method, it handles.
-    fn plain_lookup(&self, request: &Request<Incoming>) -> Option<Response> {
+    fn plain_lookup(&self, request: &Request<Incoming>) -> Option<Response<Answer>> {
         if request.method() != Method::GET {
             return None;
         }
@@ -68,10 +70,12 @@ impl Routes {
 }
 
 impl Site for Routes {
-    async fn respond(&self, request: Request<Incoming>) -> Response {
+    type Body = Answer;
+
+    async fn respond(&self, request: Request<Incoming>) -> Response<Answer> {
         match self.plain_lookup(&request) {
             Some(response) => response,
-            None => self.router.respond(request).await,
+            None => self.router.respond(request).await.map(Answer::Routed),
         }
     }
 }
@@ -111,7 +115,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 struct Peer(Option<ClientId>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Peer {
-    type Rejection = std::convert::Infallible;
+    type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, state).await;
@@ -121,34 +125,4 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
 
 fn caller(headers: &HeaderMap) -> Result<ClientId, Rejection> {
     parse_bearer(headers.get_all(AUTHORIZATION).into_iter().map(HeaderValue::as_bytes))
-}
-
-fn answer(result: Result<String, Rejection>) -> Response {
-    match result {
-        Ok(body) => json(StatusCode::OK, http::CONTENT_TYPE, body),
-        Err(rejection) => refuse(rejection),
-    }
-}
-
-pub(super) fn refuse(rejection: Rejection) -> Response {
-    let status = StatusCode::from_u16(rejection.status()).expect("a rejection has a valid status");
-    let mut response = json(status, PROBLEM_CONTENT_TYPE, to_json(&Problem::of(rejection)));
-    let mut set = |name: HeaderName, value: Option<&'static str>| {
-        if let Some(value) = value {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
-    };
-    set(WWW_AUTHENTICATE, rejection.www_authenticate());
-    set(RETRY_AFTER, rejection.retry_after());
-    response
-}
-
-/// Every answer is true only now, and some hold a key: none may be kept.
-fn json(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::iter::repeat_n;
+use std::net::SocketAddr;
 
 use rendezvous_protocol::{Instant, Timing, UnixTime};
 
@@ -47,7 +48,7 @@ fn clients_spread_over_the_shards() {
 fn every_pulse_of_a_batch_gets_its_own_answer() {
     let node = node();
     let source = |n: usize| ([192, 0, 2, 7], 4000 + n as u16).into();
-    // Some known, some not, one twice; more than are sorted at a time.
+    // Some known, some not, one twice; more than are handled at a time.
     let ids: Vec<_> = (0..BATCH * 3 / 2)
         .map(|n| match n % 3 {
             0 => ClientId::from_bytes([n as u8; 16]),
