@@ -4,7 +4,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -32,15 +32,16 @@ impl Housekeeping {
         let (stop, stopped) = channel();
         let thread = thread::Builder::new().name("housekeeping".into()).spawn(move || {
             let mut drops = DropWatch::new(sockets);
-            for tick in 1_usize.. {
-                if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
-                    return;
-                }
-                node.tick();
-                if tick.is_multiple_of(DROPS_EVERY) {
+            let mut ticks = 0_usize;
+            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                node.tick(|| stopped.try_recv() == Err(TryRecvError::Empty));
+                ticks += 1;
+                if ticks.is_multiple_of(DROPS_EVERY) {
                     node.note_kernel_drops(drops.new_ones());
                 }
             }
+            // Those of the last moments, too.
+            node.note_kernel_drops(drops.new_ones());
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }

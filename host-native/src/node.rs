@@ -24,9 +24,6 @@ use crate::{Settings, clock};
 /// A batch of pulses takes nearly all of their locks, and a tick or a registration only one.
 const SHARDS: usize = 8;
 
-/// How many pulses are handled under the same locks, and fetched from memory together.
-const BATCH: usize = 64;
-
 /// How many clients a shard may forget before others get a turn with it.
 const TICK_BUDGET: usize = 256;
 
@@ -57,7 +54,7 @@ pub struct Stats {
     pub counters: Counters,
     /// Records, those of clients included that are gone and not yet removed.
     pub records: usize,
-    /// Entries in the expiry indexes: one for each record.
+    /// Records that the expiry indexes cover: all of them.
     pub deadlines: usize,
     /// Answers that the system refused to send.
     pub send_errors: u64,
@@ -128,7 +125,7 @@ impl Node {
         }
         codes.resize(pulses.len(), PulseCode::NotFound);
         let at = self.clock();
-        for (pulses, codes) in pulses.chunks(BATCH).zip(codes.chunks_mut(BATCH)) {
+        for (pulses, codes) in pulses.chunks(Server::BATCH).zip(codes.chunks_mut(Server::BATCH)) {
             self.pulses_of_batch(at, pulses, codes);
         }
     }
@@ -244,13 +241,16 @@ impl Node {
         Ok(Response::peer_status(peer, observation, at.unix))
     }
 
-    /// Forgets clients that are gone, a few at a time, until none is left. This also keeps a quiet server from looking
-    /// like one that is not running: call it several times a second.
-    pub(crate) fn tick(&self) {
+    /// Forgets clients that are gone, a few at a time, until none is left, or until `goes_on` says no. This also keeps a quiet
+    /// server from looking like one that is not running: call it several times a second.
+    pub(crate) fn tick(&self, goes_on: impl Fn() -> bool) {
         for shard in &self.shards {
             // The clock each time: forgetting a million clients takes a while, and is no absence.
             while self.tick_shard(shard) == Progress::More {
                 thread::sleep(TICK_PAUSE);
+                if !goes_on() {
+                    return;
+                }
             }
         }
     }

@@ -60,9 +60,8 @@ impl ClientId {
 
     /// The id in hex, written to `digits`: without the formatting machinery, since every answer over HTTP holds an id.
     fn hex<'a>(&self, digits: &'a mut [u8; 2 * Self::LEN]) -> &'a str {
-        // It fails only if the lengths do not match, and writes nothing but ASCII.
-        let _ = hex::encode_to_slice(self.0, digits);
-        core::str::from_utf8(digits).unwrap_or_default()
+        hex::encode_to_slice(self.0, digits).expect("two digits for each byte");
+        core::str::from_utf8(digits).expect("hex digits are ASCII")
     }
 
     /// For the datagram codec, which has the key's bytes in a receive buffer and need not copy them.

@@ -16,10 +16,6 @@ mod tests;
 pub use counters::Counters;
 use table::Table;
 
-/// How many pulses of a batch are looked for at once: as many as fetch their memory side by side, and no more than stay
-/// in the first cache until they are answered.
-const BATCH: usize = 64;
-
 /// The records of some clients, and the rules for them.
 ///
 /// A host may split its clients over several servers by their ids ("shards"): apart from [`Server::tick`], and a
@@ -124,6 +120,10 @@ pub enum Progress {
 }
 
 impl Server {
+    /// How many clients are fetched from memory side by side, and so how many pulses it is best to handle together: enough to
+    /// keep the memory busy, and few enough to stay in the first cache until they are handled.
+    pub const BATCH: usize = 64;
+
     /// A server without clients.
     pub fn new(timing: Timing) -> Self {
         Self {
@@ -170,10 +170,10 @@ impl Server {
         pulses: &[Pulse],
         answered: &mut impl FnMut(usize, Outcome<PulseCode>),
     ) {
-        for (chunk, pulses) in pulses.chunks(BATCH).enumerate() {
+        for (chunk, pulses) in pulses.chunks(Self::BATCH).enumerate() {
             Self::prefetch(pulses.iter().map(|pulse| (&*self, pulse.id)));
             for (index, pulse) in pulses.iter().enumerate() {
-                answered(chunk * BATCH + index, self.pulse(at, pulse.id, pulse.source));
+                answered(chunk * Self::BATCH + index, self.pulse(at, pulse.id, pulse.source));
             }
         }
     }
@@ -204,16 +204,17 @@ impl Server {
         outcome
     }
 
-    /// Reads the memory that calls for these clients will need, each of the server that has it; for no more than 64 of them. It
-    /// answers nothing and changes nothing; it is for the time that it saves.
+    /// Reads the memory that calls for these clients will need, each of the server that has it; for no more than
+    /// [`Server::BATCH`] of them. It answers nothing and changes nothing; it is for the time that it saves.
     ///
     /// With many clients nearly all of the time of a call goes into waiting for memory. This goes over the clients three
     /// times, and each time asks for what the time before has found the way to. No step waits for the one before it, so the
     /// processor fetches for many clients at once.
     #[inline]
     pub fn prefetch<'a>(clients: impl Iterator<Item = (&'a Self, ClientId)> + Clone) {
-        let pages = clients.clone().take(BATCH).fold(0, |all, (server, id)| all ^ server.table.touch(&id));
-        let mut slots = [None; BATCH];
+        let pages =
+            clients.clone().take(Self::BATCH).fold(0, |all, (server, id)| all ^ server.table.touch(&id));
+        let mut slots = [None; Self::BATCH];
         for (slot, (server, id)) in slots.iter_mut().zip(clients) {
             *slot = server.table.likely_slot(&id);
         }
@@ -249,7 +250,7 @@ impl Server {
     }
 
     /// Forgets clients that are gone, no more than `budget` of them, and reports each. Some dozens of clients that were
-    /// looked at and are not gone count as one.
+    /// looked at and are not gone count as a few.
     ///
     /// No answer depends on it: it frees memory.
     pub fn tick(&mut self, at: Clock, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
@@ -301,7 +302,7 @@ impl Server {
         self.table.len()
     }
 
-    /// How many deadlines the expiry index holds: one for each record.
+    /// How many records the expiry index covers: all of them.
     pub fn deadlines(&self) -> usize {
         self.table.deadlines_len()
     }
@@ -351,6 +352,7 @@ impl Server {
     }
 
     fn advance(&mut self, at: Clock) {
-        self.now = self.now.max(at.now);
+        // No clock reads later than that, and no record can hold it.
+        self.now = self.now.max(at.now.min(Instant::MAX));
     }
 }

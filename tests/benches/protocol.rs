@@ -1,6 +1,6 @@
 //! The state machine alone, timed: what one call costs with few, many and very many clients.
 //!
-//! `cargo bench -p rendezvous-tests --features bench` runs it; `RENDEZVOUS_TESTS=long` adds 10,000,000 clients. For
+//! `cargo bench -p rendezvous-tests --no-default-features --features micro` runs it; `RENDEZVOUS_TESTS=long` adds 10,000,000 clients. For
 //! figures that do not depend on what else the machine does, there is `tests/scripts/costs`.
 
 use std::cell::Cell;

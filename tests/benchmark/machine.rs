@@ -97,10 +97,10 @@ fn machine_busy() -> Outcome<Duration> {
     let mut ticks = 0;
     for (index, field) in fields.take(STEAL + 1).enumerate() {
         if !IDLE.contains(&index) {
-            ticks += field.parse::<u32>()?;
+            ticks += field.parse::<u64>()?;
         }
     }
-    Ok(Duration::from_secs(1) * ticks / u32::try_from(ticks_a_second)?)
+    Ok(Duration::from_secs_f64(ticks as f64 / ticks_a_second as f64))
 }
 
 /// The CPU time of this process, and of what it started and has ended.

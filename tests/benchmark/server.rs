@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::exchange::Exchange;
@@ -35,7 +36,11 @@ pub(crate) struct Server {
     pub(crate) udp: SocketAddr,
     /// Where it takes requests.
     pub(crate) http: SocketAddr,
+    log: Log,
 }
+
+/// What a server has to say.
+pub(crate) struct Log(Receiver<String>);
 
 /// Pulses of registered clients.
 pub(crate) struct Pulses(pub(crate) Arc<[Key]>);
@@ -85,7 +90,7 @@ impl Server {
             } else if message.starts_with("ready")
                 && let (Some(udp), Some(http)) = (udp, http)
             {
-                return Ok(Self { process, udp, http });
+                return Ok(Self { process, udp, http, log: Log(log) });
             }
             last = line;
         }
@@ -93,9 +98,31 @@ impl Server {
 
     /// This server as a system that answers the pulses of these clients.
     pub(crate) fn into_system(self, name: &str, keys: &Arc<[Key]>) -> System {
-        let Self { process, udp, http: _ } = self;
+        self.into_system_and_log(name, keys).0
+    }
+
+    /// The same, and its log.
+    pub(crate) fn into_system_and_log(self, name: &str, keys: &Arc<[Key]>) -> (System, Log) {
+        let Self { process, udp, http: _, log } = self;
         let exchange = Box::new(Pulses(Arc::clone(keys)));
-        System { name: name.into(), process, address: udp, exchange, clients: keys.len() }
+        (System { name: name.into(), process, address: udp, exchange, clients: keys.len() }, log)
+    }
+}
+
+impl Log {
+    /// Stops the server, and returns what it says last: how many clients it had then, among others.
+    ///
+    /// # Errors
+    /// If it does not stop in time.
+    pub(crate) fn stop(self, process: &Process) -> Outcome<Value> {
+        process.signal(Signal::SIGTERM)?;
+        loop {
+            let line = self.0.recv_timeout(PATIENCE).map_err(|_| failure("the server does not stop"))?;
+            let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["message"] == "stopped" {
+                return Ok(entry);
+            }
+        }
     }
 }
 

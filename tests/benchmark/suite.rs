@@ -37,7 +37,7 @@ impl Bench {
     /// # Errors
     /// If it does not start, or refuses a client.
     pub(crate) fn server_with(&self, clients: usize, flags: &[&str]) -> Outcome<(Server, Arc<[Key]>)> {
-        let flags = [&PATIENT, flags].concat();
+        let flags = [&PATIENT, &["--udp-threads=1"][..], flags].concat();
         let server = Server::start(&self.program, &[SERVER_CORE], &flags)?;
         let keys = register(server.http, clients)?;
         Ok((server, keys.into()))

@@ -1,7 +1,8 @@
-//! What the state machine costs, without sockets: the figures that a noisy machine cannot blur, and one that it can.
+//! What pulses and clients cost, without sockets: the figures that a noisy machine cannot blur, and one that it can.
 //!
 //! ```text
 //! protocol_costs pulses COUNT       handles COUNT pulses, in batches of 64, of 10,000 clients: for an instruction counter
+//! protocol_costs host-pulses COUNT  the same through the native host's shards and locks, as a UDP thread does it
 //! protocol_costs allocations        allocations of 1,000,000 such pulses, late and unknown ones among them
 //! protocol_costs bytes CLIENTS      bytes on the heap for each of CLIENTS clients
 //! protocol_costs time CLIENTS       nanoseconds a pulse, in batches and one by one, and of the hash
@@ -10,15 +11,17 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Stopwatch;
 
-use rendezvous_protocol::{ClientId, PrivateKey, PulseCode, Timing, decode_pulse};
+use rendezvous_native::{Node, settings};
+use rendezvous_protocol::{ClientId, PrivateKey, Pulse, PulseCode, Server, Timing, decode_pulse};
 use rendezvous_tests::crowd::{Crowd, at, server_of};
 
 /// As many as a UDP thread of the server takes at a time.
-const BATCH: usize = 64;
+const BATCH: usize = Server::BATCH;
 
 /// Clients of the counted runs: small enough for an instruction counter, and enough for the table to have many pages.
 const FEW: u64 = 10_000;
@@ -28,11 +31,14 @@ fn main() -> ExitCode {
     let count = |text: &String| text.replace('_', "").parse::<u64>().ok();
     match (args.first().map(String::as_str), args.get(1).map(count)) {
         (Some("pulses"), Some(Some(pulses))) => println!("{}", handle(pulses)),
+        (Some("host-pulses"), Some(Some(pulses))) => println!("{}", handle_in_host(pulses)),
         (Some("allocations"), None) => println!("{}", allocations()),
         (Some("bytes"), Some(Some(clients))) => println!("{:.1}", bytes(clients)),
         (Some("time"), Some(Some(clients))) => time(clients),
         _ => {
-            println!("usage: protocol_costs pulses COUNT | allocations | bytes CLIENTS | time CLIENTS");
+            println!(
+                "usage: protocol_costs pulses COUNT | host-pulses COUNT | allocations | bytes CLIENTS | time CLIENTS"
+            );
             return ExitCode::from(2);
         }
     }
@@ -55,7 +61,41 @@ fn handle(pulses: u64) -> u64 {
     on_time
 }
 
-/// How often a million pulses allocate memory.
+/// The same in a node.
+fn handle_in_host(pulses: u64) -> u64 {
+    let (node, batches) = node_and_batches();
+    let (mut codes, mut on_time) = (Vec::with_capacity(BATCH), 0);
+    for batch in batches.iter().cycle().take(pulses as usize / BATCH) {
+        node.pulses(batch, &mut codes);
+        on_time += codes.iter().filter(|&&code| code == PulseCode::OnTime).count() as u64;
+    }
+    assert_eq!(on_time, pulses / BATCH as u64 * BATCH as u64);
+    on_time
+}
+
+/// A node with clients, and pulses of them.
+fn node_and_batches() -> (Node, Vec<[Pulse; BATCH]>) {
+    // An instruction counter takes minutes: nobody is to be late meanwhile.
+    let Ok(settings) = settings::from_args(["rendezvous", "--pulse-interval=1h", "--error-time=2h"]) else {
+        panic!("these settings are valid")
+    };
+    let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
+    let ids: Vec<_> = (0..FEW).map(|_| node.register().expect("there is entropy").client_id).collect();
+    let mut crowd = Crowd::new(0, FEW);
+    let batches = (0..1024)
+        .map(|_| {
+            crowd.batch::<BATCH>().map(|Pulse { source, .. }| {
+                // The number of the client is in its address.
+                let SocketAddr::V4(address) = source else { panic!("a crowd is in 10.0.0.0/8") };
+                let [_, b, c, d] = address.ip().octets();
+                Pulse { id: ids[u32::from_be_bytes([0, b, c, d]) as usize], source }
+            })
+        })
+        .collect();
+    (node, batches)
+}
+
+/// How often a million pulses allocate memory in the state machine, and a million in the host.
 fn allocations() -> u64 {
     let mut server = server_of(FEW);
     // A tenth of the clients is unknown; after the first half all are late.
@@ -70,9 +110,17 @@ fn allocations() -> u64 {
             black_box(outcome.answer);
         });
     }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let mut allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     let counters = server.counters();
     assert!(counters.pulses_on_time > 0 && counters.pulses_late > 0 && counters.pulses_unknown > 0);
+
+    let (node, batches) = node_and_batches();
+    let mut codes = Vec::with_capacity(BATCH);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for batch in batches.iter().cycle().take(1_000_000 / BATCH) {
+        node.pulses(batch, &mut codes);
+    }
+    allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
     allocations
 }
 

@@ -59,13 +59,7 @@ impl Routes {
             Ok(caller) => caller,
             Err(rejection) => return Some(refuse(rejection)),
         };
-        let peer = id.parse().ok();
-        let result = if wants_status {
-            self.node.peer_status(caller, peer)
-        } else {
-            self.node.peer_address(caller, peer)
-        };
-        Some(answer(result.map(|response| response.to_json())))
+        Some(look_up(&self.node, caller, id.parse().ok(), wants_status))
     }
 }
 
@@ -93,11 +87,21 @@ async fn logout(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Respon
 }
 
 async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    answer(node.peer_address(caller, peer).map(|response| response.to_json()))
+    look_up(&node, caller, peer, false)
 }
 
 async fn peer_status(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    answer(node.peer_status(caller, peer).map(|response| response.to_json()))
+    look_up(&node, caller, peer, true)
+}
+
+fn look_up<B: From<String>>(
+    node: &Node,
+    caller: ClientId,
+    peer: Option<ClientId>,
+    wants_status: bool,
+) -> Response<B> {
+    let result = if wants_status { node.peer_status(caller, peer) } else { node.peer_address(caller, peer) };
+    answer(result.map(|response| response.to_json()))
 }
 
 /// The client whose key came with the request. Whether there is such a client is for the node to say.

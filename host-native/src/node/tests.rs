@@ -49,7 +49,7 @@ fn every_pulse_of_a_batch_gets_its_own_answer() {
     let node = node();
     let source = |n: usize| ([192, 0, 2, 7], 4000 + n as u16).into();
     // Some known, some not, one twice; more than are handled at a time.
-    let ids: Vec<_> = (0..BATCH * 3 / 2)
+    let ids: Vec<_> = (0..Server::BATCH * 3 / 2)
         .map(|n| match n % 3 {
             0 => ClientId::from_bytes([n as u8; 16]),
             _ => node.register().unwrap().client_id,
@@ -80,7 +80,7 @@ fn an_absence_is_known_to_every_shard_before_anything_is_handled() {
     for &client in &clients {
         assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime);
     }
-    node.tick();
+    node.tick(|| true);
     assert_eq!(node.stats().records, clients.len());
 }
 
@@ -90,12 +90,12 @@ fn a_node_that_runs_has_no_absence() {
     let client = node.register().unwrap().client_id;
     for _ in 0..gone_after() / 100 - 1 {
         pass(100);
-        node.tick();
+        node.tick(|| true);
     }
     assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::Reverify);
     pass(100);
     assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::NotFound);
-    node.tick();
+    node.tick(|| true);
     assert_eq!(node.stats().records, 0);
 }
 
@@ -113,9 +113,53 @@ fn regression_a_long_tick_shows_that_it_runs() {
         node.clock();
     }
     READS.set(0);
-    node.tick();
+    node.tick(|| true);
     assert_eq!(node.stats().records, 0);
     assert!(READS.get() >= CLIENTS / TICK_BUDGET, "{} times for {CLIENTS} clients", READS.get());
+}
+
+/// A server that forgets ten million clients is not to be waited for when it is told to stop.
+#[test]
+fn regression_a_long_tick_can_be_ended() {
+    const CLIENTS: usize = SHARDS * TICK_BUDGET * 3;
+    let node = node();
+    for _ in 0..CLIENTS {
+        node.register().unwrap();
+    }
+    for _ in 0..gone_after() / 1000 {
+        pass(1000);
+        node.clock();
+    }
+    let asked = Cell::new(0);
+    node.tick(|| {
+        asked.set(asked.get() + 1);
+        asked.get() < 3
+    });
+    assert_eq!((node.stats().records, asked.get()), (CLIENTS - 3 * TICK_BUDGET, 3));
+}
+
+#[test]
+fn calls_that_take_several_locks_get_along() {
+    let node = node();
+    let clients: Vec<_> = (0..200).map(|_| node.register().unwrap().client_id).collect();
+    let pulses: Vec<_> =
+        clients.iter().map(|&id| Pulse { id, source: ([192, 0, 2, 7], 4000).into() }).collect();
+    let turns = |what: &(dyn Fn(usize) + Sync)| (0..2000).for_each(what);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| turns(&|n| node.pulses(&pulses[n % 100..n % 100 + 64], &mut vec![])));
+            scope.spawn(|| {
+                turns(&|n| {
+                    let (one, other) = (clients[n % 200], clients[n * 7 % 200]);
+                    assert!(node.peer_status(one, Some(other)).is_ok());
+                    assert!(node.peer_status(other, Some(one)).is_ok());
+                });
+            });
+        }
+        scope.spawn(|| turns(&|_| drop(node.register().unwrap())));
+        scope.spawn(|| turns(&|_| node.tick(|| true)));
+    });
+    assert_eq!(node.stats().records, 2200);
 }
 
 fn node() -> Node {

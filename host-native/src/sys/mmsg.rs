@@ -9,7 +9,7 @@ use std::{mem, ptr};
 
 use nix::errno::Errno;
 use nix::libc;
-use rendezvous_protocol::{PULSE_LEN, PulseCode, ReplyWidth};
+use rendezvous_protocol::{PULSE_LEN, PulseCode, ReplyWidth, Server};
 
 /// Datagrams that were received together, and the answers to them.
 ///
@@ -24,7 +24,7 @@ pub(crate) struct Batch {
     sources: Vec<libc::sockaddr_in6>,
     /// Which local address each reached; empty if the socket has only one.
     locals: Vec<Control>,
-    /// The answers that there are, by [`Batch::code_index`].
+    /// The answers that there are, in the order of [`PulseCode::ALL`].
     codes: Vec<[u8; 4]>,
     // The headers point into the vectors above (`code_buffers` into `codes`, and so on), which are never resized.
     buffers: Vec<libc::iovec>,
@@ -49,7 +49,7 @@ const V6_INFO: usize = size_of::<libc::in6_pktinfo>();
 
 impl Batch {
     /// How many datagrams are taken at a time.
-    pub(crate) const SIZE: usize = 64;
+    pub(crate) const SIZE: usize = Server::BATCH;
     /// One byte more than a pulse: enough to see that a datagram is too long.
     const PAYLOAD: usize = PULSE_LEN + 1;
 
@@ -81,16 +81,23 @@ impl Batch {
                 buffer(bytes)
             })
             .collect();
-        for (index, header) in batch.incoming.iter_mut().enumerate() {
-            header.msg_hdr.msg_name = (&raw mut batch.sources[index]).cast();
-            header.msg_hdr.msg_iov = &raw mut batch.buffers[index];
-            header.msg_hdr.msg_iovlen = 1;
-            if let Some(control) = batch.locals.get_mut(index) {
-                header.msg_hdr.msg_control = ptr::from_mut(control).cast();
-            }
-            reset_lengths(header);
-        }
         batch
+    }
+
+    /// Lets each header of the incoming ones point to its buffers, and say how much room there is.
+    fn make_room(&mut self) {
+        let buffers = self.sources.iter_mut().zip(&mut self.buffers);
+        for (index, (header, (source, buffer))) in self.incoming.iter_mut().zip(buffers).enumerate() {
+            let header = &mut header.msg_hdr;
+            header.msg_name = ptr::from_mut(source).cast();
+            header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+            header.msg_iov = ptr::from_mut(buffer);
+            header.msg_iovlen = 1;
+            if let Some(control) = self.locals.get_mut(index) {
+                header.msg_control = ptr::from_mut(control).cast();
+                header.msg_controllen = size_of::<Control>() as _;
+            }
+        }
     }
 
     /// Waits until a datagram is there, for as long as the socket's read timeout, and takes all that are there by then.
@@ -98,14 +105,12 @@ impl Batch {
     /// # Errors
     /// `EAGAIN` after the timeout, and whatever else the kernel says.
     pub(crate) fn receive(&mut self, socket: &impl AsFd) -> Result<(), Errno> {
-        for header in &mut self.incoming[..self.received] {
-            // The kernel has written how much it used.
-            reset_lengths(header);
-        }
         self.answers = 0;
         self.received = 0;
-        // SAFETY: each header points to buffers of this batch, which live as long as it, and says how long they are. None
-        // of them is borrowed while this runs.
+        // All of it again each time: the kernel has written how much it used, and the buffers have been borrowed meanwhile.
+        self.make_room();
+        // SAFETY: each header points to buffers of this batch, as they are now, and says how long they are. None of them is
+        // borrowed while this runs.
         let received = unsafe {
             libc::recvmmsg(
                 socket.as_fd().as_raw_fd(),
@@ -131,11 +136,10 @@ impl Batch {
     /// Lets [`Batch::send`] answer the datagram with this index, among those received last. Once for each.
     pub(crate) fn answer(&mut self, index: usize, code: PulseCode) {
         let incoming = &self.incoming[index].msg_hdr;
-        let Some(outgoing) = self.outgoing.get_mut(self.answers) else { return };
-        let outgoing = &mut outgoing.msg_hdr;
-        outgoing.msg_name = incoming.msg_name;
+        let outgoing = &mut self.outgoing[self.answers].msg_hdr;
+        outgoing.msg_name = (&raw mut self.sources[index]).cast();
         outgoing.msg_namelen = incoming.msg_namelen;
-        outgoing.msg_iov = &raw mut self.code_buffers[Self::code_index(code)];
+        outgoing.msg_iov = &raw mut self.code_buffers[code_index(code)];
         outgoing.msg_iovlen = 1;
         outgoing.msg_control = ptr::null_mut();
         outgoing.msg_controllen = 0;
@@ -175,14 +179,6 @@ impl Batch {
         }
         self.answers = 0;
     }
-
-    fn code_index(code: PulseCode) -> usize {
-        match code {
-            PulseCode::OnTime => 0,
-            PulseCode::Reverify => 1,
-            PulseCode::NotFound => 2,
-        }
-    }
 }
 
 impl Control {
@@ -213,11 +209,8 @@ impl Control {
     }
 }
 
-/// Says how much room there is.
-fn reset_lengths(header: &mut libc::mmsghdr) {
-    let header = &mut header.msg_hdr;
-    header.msg_namelen = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
-    header.msg_controllen = if header.msg_control.is_null() { 0 } else { size_of::<Control>() as _ };
+fn code_index(code: PulseCode) -> usize {
+    PulseCode::ALL.iter().position(|&other| other == code).expect("one of all")
 }
 
 fn socket_addr(source: &libc::sockaddr_in6) -> SocketAddr {
@@ -300,6 +293,35 @@ mod tests {
         assert_eq!(errors, [Errno::EINVAL]);
         let mut reply = [0; 8];
         assert_eq!((client.recv(&mut reply).unwrap(), client.recv(&mut reply).unwrap()), (2, 2));
+    }
+
+    #[test]
+    fn the_local_address_is_told_in_every_batch_not_only_the_first() {
+        let server = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let address = "0.0.0.0:0".parse().unwrap();
+        crate::udp::ask_for_local_addresses(&server, address).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let mut batch = Batch::new(true, ReplyWidth::Two);
+        for round in 1..=3_u8 {
+            // Connected: it hears nothing that comes from another address.
+            let client = socket();
+            client.connect(SocketAddr::from(([127, 0, 0, round], port))).unwrap();
+            client.send(&[7; 32]).unwrap();
+            client.send(&[7; 32]).unwrap();
+            let mut answered = 0;
+            while answered < 2 {
+                batch.receive(&server).unwrap();
+                (0..batch.received).for_each(|index| batch.answer(index, PulseCode::OnTime));
+                answered += batch.received;
+                batch.send(&server, |error| panic!("{error}"));
+            }
+            let mut reply = [0; 8];
+            assert_eq!(
+                (client.recv(&mut reply).unwrap(), client.recv(&mut reply).unwrap()),
+                (2, 2),
+                "{round}"
+            );
+        }
     }
 
     #[test]

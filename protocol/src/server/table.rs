@@ -9,18 +9,22 @@
 //!
 //! This is extendible hashing. A page that is full is split in two by one more bit of the hash, and nothing else moves: so no
 //! insertion waits for a whole table to grow. The directory doubles now and then; it has four bytes for some twenty clients.
+//! Pages, and the blocks that their slots are in, stay where they are.
 //!
 //! # What a client costs
 //!
 //! | | bytes a client |
 //! |---|---|
 //! | its slot | 48 |
-//! | slots without a client: half a block for each page | 5 to 6 |
-//! | what the allocator adds to each block | 2 |
-//! | its share of a page, with at least 28 clients on average | 2.3 to 4.6 |
-//! | its share of the page's deadline and its place in the index of those | 0.8 to 1.7 |
-//! | its share of the directory, four bytes for each 2^−n th of the pages | 0.1 to 0.6 |
-//! | **together** | **at most 64** |
+//! | slots without a client: half a block for each page | 3 to 6 |
+//! | what the allocator adds to each block: 16 bytes | 2 |
+//! | its share of a page, 128 bytes for 28 to 56 clients | 2.3 to 4.6 |
+//! | its share of the page's deadline, and of that in the index | 0.9 to 1.8 |
+//! | its share of the directory | 0.1 to 0.6 |
+//! | **together** | **at most 63** |
+//!
+//! Pages fill at the same rate, since hashes are random, and are split at about the same time. Just before they have more than
+//! fifty clients each, just after some thirty: hence the ranges.
 //!
 //! # When a record must go
 //!
@@ -37,23 +41,29 @@ use crate::lifecycle::{Decision, Effect};
 use crate::{ClientId, Instant, Progress, Record};
 
 mod page;
+mod pages;
 mod slot;
 #[cfg(test)]
 mod tests;
 
 use page::Page;
+use pages::Pages;
 use slot::Slot;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
     /// For each value of the lowest bits of a hash, the page. A power of two of them; none before the first client.
     directory: Vec<u32>,
-    pages: Vec<Page>,
+    pages: Pages,
     /// For each page the deadline that is in `deadlines`, if it has clients.
     wakes: Vec<Option<Instant>>,
     /// When to look through which page.
     deadlines: BTreeSet<(Instant, u32)>,
     len: usize,
+    /// How many records are on pages that have a deadline: all of them.
+    covered: usize,
+    /// How many records the slots that are allocated hold.
+    capacity: usize,
     scan: Scan,
 }
 
@@ -73,6 +83,9 @@ struct Scan {
     /// The earliest deadline of those it has looked at.
     next: Option<Instant>,
 }
+
+/// How many records can be looked at in the time that it takes to remove one.
+const LOOKS_PER_REMOVAL: usize = 8;
 
 /// How many directory entries a page may cost, as a power of two. Ids that are random need four; ids that agree in many
 /// bits, which no server draws, overflow their page instead of making the directory grow without end.
@@ -110,7 +123,7 @@ impl Table {
         decide: impl FnOnce(Option<&Record>) -> Decision<A>,
     ) -> Decision<A> {
         let position = self.find(&id);
-        let slot = position.and_then(|at| self.pages.get_mut(at.page as usize)?.get_mut(at.index));
+        let slot = position.and_then(|at| self.pages.get_mut(at.page)?.get_mut(at.index));
         let Some(slot) = slot else {
             let decision = decide(None);
             if let Effect::Put(record, _) = decision.effect {
@@ -124,7 +137,9 @@ impl Table {
             Effect::Put(record, _) => {
                 slot.set_record(&record);
                 debug_assert!(
-                    position.is_some_and(|at| self.wakes[at.page as usize] <= Some(deadline(&record))),
+                    position
+                        .and_then(|at| self.wakes[at.page as usize])
+                        .is_some_and(|wake| wake <= deadline(&record)),
                     "a deadline is only ever postponed"
                 );
             }
@@ -143,9 +158,12 @@ impl Table {
             self.remove(at);
         }
         let number = self.page_for(&id);
-        let page = &mut self.pages[number as usize];
+        let page = &mut self.pages[number];
+        let before = page.capacity();
         page.push(Slot::new(id, &record), tag(&id));
+        self.capacity += page.capacity() - before;
         self.len += 1;
+        self.covered += usize::from(self.wakes[number as usize].is_some());
         if self.scan.page == Some(number) {
             self.scan.next = earliest(self.scan.next, Some(deadline));
         }
@@ -153,7 +171,7 @@ impl Table {
     }
 
     /// Removes the records whose deadline is due, no more than `budget` of them, in an order that depends on nothing but
-    /// what was done with the table before. A page that is looked through in vain counts as one.
+    /// what was done with the table before. A page that is looked through in vain counts as a few.
     pub(super) fn sweep(
         &mut self,
         now: Instant,
@@ -169,27 +187,27 @@ impl Table {
                 return Progress::More;
             }
             self.begin_scan(number);
-            let page = &mut self.pages[number as usize];
-            let before = budget;
+            let (before, looked_at) = (budget, self.scan.left);
             while let Some(index) = self.scan.left.checked_sub(1) {
-                if let Some(slot) = page.get(index) {
+                if let Some(slot) = self.pages[number].get(index) {
                     let deadline = deadline(&slot.record());
                     if !deadline.is_due(now) {
                         self.scan.next = earliest(self.scan.next, Some(deadline));
                     } else if budget == 0 {
                         return Progress::More;
-                    } else if let Some(slot) = page.swap_remove(index, tag) {
-                        budget -= 1;
-                        self.len -= 1;
+                    } else {
                         removed(*slot.id());
+                        budget -= 1;
+                        self.take_out(Position { page: number, index });
                     }
                 }
                 self.scan.left = index;
             }
             if budget == before {
-                budget -= 1;
+                budget = budget.saturating_sub(looked_at.div_ceil(LOOKS_PER_REMOVAL));
             }
-            let next = self.scan.next;
+            // Of a page whose clients have all gone, those that logged out meanwhile among them, no deadline is left.
+            let next = self.scan.next.filter(|_| self.pages[number].len() > 0);
             self.scan = Scan::default();
             self.set_wake(number, next);
         }
@@ -207,12 +225,12 @@ impl Table {
 
     /// How many records have a deadline: always [`Table::len`], unless there is a bug.
     pub(super) fn deadlines_len(&self) -> usize {
-        self.deadlines.iter().filter_map(|&(_, page)| self.pages.get(page as usize)).map(Page::len).sum()
+        self.covered
     }
 
     /// How many records there is memory for.
     pub(super) fn capacity(&self) -> usize {
-        self.pages.iter().map(Page::capacity).sum()
+        self.capacity
     }
 
     /// Roughly how many bytes this takes, without what the allocator adds to each piece.
@@ -220,17 +238,17 @@ impl Table {
         // A B-tree's nodes are two thirds full, and have pointers too.
         const INDEX_ENTRY: usize = 2 * size_of::<(Instant, u32)>();
         self.directory.capacity() * size_of::<u32>()
-            + self.pages.capacity() * size_of::<Page>()
+            + self.pages.memory()
             + self.wakes.capacity() * size_of::<Option<Instant>>()
             + self.deadlines.len() * INDEX_ENTRY
-            + self.pages.iter().map(Page::slot_bytes).sum::<usize>()
+            + self.capacity * size_of::<Slot>()
     }
 
     #[inline]
     fn page_of(&self, id: &ClientId) -> Option<(u32, &Page)> {
         let mask = (self.directory.len() as u64).wrapping_sub(1);
         let number = *self.directory.get((hash(id) & mask) as usize)?;
-        Some((number, self.pages.get(number as usize)?))
+        Some((number, self.pages.get(number)?))
     }
 
     /// The page that `id` is to be put in, with room for it.
@@ -243,7 +261,7 @@ impl Table {
         loop {
             let entry = hash(id) as usize & (self.directory.len() - 1);
             let number = self.directory[entry];
-            let page = &self.pages[number as usize];
+            let page = &self.pages[number];
             if !page.is_full() || !self.may_split(page.depth) {
                 return number;
             }
@@ -260,8 +278,9 @@ impl Table {
     /// the directory's entries for the page.
     fn split(&mut self, number: u32, entry: usize) {
         let new = self.pages.len() as u32;
-        let page = &mut self.pages[number as usize];
+        let page = &mut self.pages[number];
         let bit = 1_u64 << page.depth;
+        let (capacity, clients) = (page.capacity(), page.len());
         page.depth += 1;
         let mut other = Page::new(page.depth);
         let mut index = page.len();
@@ -274,6 +293,7 @@ impl Table {
         }
 
         let left = page.len();
+        self.capacity = self.capacity + page.capacity() + other.capacity() - capacity;
 
         let bit = bit as usize;
         if bit == self.directory.len() {
@@ -284,11 +304,15 @@ impl Table {
         }
 
         let wake = self.wakes[number as usize];
+        if wake.is_some() {
+            self.covered -= clients - left;
+        }
+        let moved = other.len();
+        self.pages.push(other);
         self.wakes.push(None);
-        if other.len() > 0 {
+        if moved > 0 {
             self.set_wake(new, wake);
         }
-        self.pages.push(other);
         if left == 0 {
             self.set_wake(number, None);
         }
@@ -299,12 +323,8 @@ impl Table {
     }
 
     fn remove(&mut self, at: Position) {
-        let page = &mut self.pages[at.page as usize];
-        if page.swap_remove(at.index, tag).is_none() {
-            return;
-        }
-        self.len -= 1;
-        let left = page.len();
+        self.take_out(at);
+        let left = self.pages[at.page].len();
         if self.scan.page == Some(at.page) {
             self.scan.left = self.scan.left.min(left);
         }
@@ -313,10 +333,21 @@ impl Table {
         }
     }
 
+    /// Takes a record out, and leaves the page's deadline to the caller.
+    fn take_out(&mut self, at: Position) {
+        let page = &mut self.pages[at.page];
+        let before = page.capacity();
+        if page.swap_remove(at.index, tag).is_some() {
+            self.capacity -= before - page.capacity();
+            self.len -= 1;
+            self.covered -= usize::from(self.wakes[at.page as usize].is_some());
+        }
+    }
+
     /// Goes on with this page, or begins with it.
     fn begin_scan(&mut self, number: u32) {
         if self.scan.page != Some(number) {
-            self.scan = Scan { page: Some(number), left: self.pages[number as usize].len(), next: None };
+            self.scan = Scan { page: Some(number), left: self.pages[number].len(), next: None };
         }
     }
 
@@ -325,11 +356,14 @@ impl Table {
         if old == wake {
             return;
         }
+        let clients = self.pages[number].len();
         if let Some(old) = old {
             self.deadlines.remove(&(old, number));
+            self.covered -= clients;
         }
         if let Some(wake) = wake {
             self.deadlines.insert((wake, number));
+            self.covered += clients;
         }
     }
 }

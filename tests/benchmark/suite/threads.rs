@@ -2,12 +2,16 @@
 
 use std::process::Command;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rendezvous_native::{Node, settings};
+use rendezvous_protocol::{ClientId, Pulse};
 use serde_json::json;
 
 use super::Bench;
-use crate::load::{ClosedLoop, Pause, SINGLE, Slice};
-use crate::outcome::Outcome;
+use crate::load::{ClosedLoop, Pause, Random, SINGLE, Slice};
+use crate::outcome::{Outcome, failure};
 use crate::progress::say;
 use crate::register::register;
 use crate::report::{Table, rate};
@@ -42,7 +46,11 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     let cores_of_load = [&[LOAD_CORE][..], &both, &both];
     let mut slices: [Vec<Slice>; 3] = Default::default();
     for round in 0..=bench.sizes.slices {
-        for index in 0..systems.len() {
+        let mut order = [0, 1, 2];
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for index in order {
             pin(cores_of_load[index])?;
             let slice = loops[index].run(&mut systems[index], bench.sizes.slice);
             pin(&[LOAD_CORE])?;
@@ -90,8 +98,80 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         }));
     }
     bench.report.table(&table)?;
-    bench.report.figures("threads", json!({ "systems": figures, "scaling_from_own_core": to_alone, "scaling_from_shared_cores": to_sharing }));
+    let [one, two] = contention(bench)?;
+    bench.report.text(&format!(
+        "\nCPU time does not show a thread that waits for a lock. So also without sockets and without a load beside them, \
+         threads that do nothing but have batches of pulses handled by one node, each on a core of its own: {} pulses a \
+         second with one thread, {} with two, {:.2} times as many.\n",
+        rate(one),
+        rate(two),
+        two / one,
+    ))?;
+    bench.report.figures(
+        "threads",
+        json!({
+            "systems": figures, "scaling_from_own_core": to_alone, "scaling_from_shared_cores": to_sharing,
+            "node_pulses_per_s": {"one_thread": one, "two_threads": two},
+        }),
+    );
     Ok(())
+}
+
+/// Pulses a second that a node handles for one thread, and for two: medians of slices in turns.
+fn contention(bench: &Bench) -> Outcome<[f64; 2]> {
+    let arguments = ["rendezvous"].into_iter().chain(PATIENT);
+    let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
+    let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
+    let mut ids = vec![];
+    for _ in 0..bench.sizes.clients {
+        let body = node.register().map_err(|error| failure(format!("not registered: {error:?}")))?;
+        ids.push(body.client_id);
+    }
+    let mut rates = [vec![], vec![]];
+    for round in 0..=bench.sizes.slices {
+        for (threads, rates) in (1..).zip(&mut rates) {
+            let cores = &[SERVER_CORE, LOAD_CORE][..threads];
+            let pulses = thread::scope(|scope| {
+                let (node, ids, time) = (&node, &ids, bench.sizes.slice);
+                let running: Vec<_> =
+                    cores.iter().map(|&core| scope.spawn(move || handle(core, node, ids, time))).collect();
+                let mut pulses = 0;
+                for thread in running {
+                    pulses += thread.join().map_err(|_| failure("a thread panicked"))??;
+                }
+                Outcome::Ok(pulses)
+            })?;
+            // The first round warms up.
+            if round > 0 {
+                rates.push(pulses as f64 / bench.sizes.slice.as_secs_f64());
+            }
+        }
+    }
+    Ok(rates.each_ref().map(|rates| median(rates)))
+}
+
+/// How many pulses of these clients the node handles on this core in that time.
+fn handle(core: usize, node: &Node, ids: &[ClientId], time: Duration) -> Outcome<u64> {
+    pin(&[core])?;
+    let mut random = Random::new();
+    // Elsewhere in the sequence than the other thread.
+    for _ in 0..core * 1_000_003 {
+        random.draw();
+    }
+    let (mut pulses, mut codes) = (vec![], vec![]);
+    let mut handled = 0;
+    let start = Instant::now();
+    while start.elapsed() < time {
+        pulses.clear();
+        for _ in 0..rendezvous_protocol::Server::BATCH {
+            let client = random.below(ids.len());
+            let port = 1024 + (client % 60_000) as u16;
+            pulses.push(Pulse { id: ids[client], source: ([127, 0, 0, 1], port).into() });
+        }
+        node.pulses(&pulses, &mut codes);
+        handled += codes.len() as u64;
+    }
+    Ok(handled)
 }
 
 fn start(bench: &Bench, name: &str, threads: usize, cores: &[usize]) -> Outcome<System> {

@@ -51,11 +51,6 @@ impl Page {
         blocks * Self::BLOCK + self.overflow.as_ref().map_or(0, |overflow| overflow.capacity())
     }
 
-    /// The memory of its slots, in bytes, without what the allocator adds.
-    pub(super) fn slot_bytes(&self) -> usize {
-        self.capacity() * size_of::<Slot>()
-    }
-
     /// Reads what a lookup will read first, so that it is in the cache by then.
     #[inline]
     pub(super) fn touch(&self) -> u8 {
@@ -216,7 +211,7 @@ mod tests {
     #[test]
     fn a_page_grows_and_shrinks_by_blocks() {
         let mut page = page(0..9);
-        assert_eq!((page.len(), page.capacity(), page.slot_bytes()), (9, 16, 16 * 48));
+        assert_eq!((page.len(), page.capacity()), (9, 16));
         remove(&mut page, 0);
         assert_eq!((page.len(), page.capacity()), (8, 8));
         for n in 1..9 {

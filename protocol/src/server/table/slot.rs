@@ -7,6 +7,7 @@ use crate::{ClientId, Instant, Record};
 /// 48 bytes: id 16, address 16, and one number that holds the rest. Nothing is lost: times are kept in full, not
 /// relative to an epoch that would have to move before they wrap.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(in crate::server) struct Slot {
     id: ClientId,
     /// An IPv4 address is in the first four bytes.
@@ -37,7 +38,8 @@ impl Slot {
         slot
     }
 
-    /// Reads both of the cache lines that it may lie in, so that they are in the cache.
+    /// Reads both of the cache lines that it may lie in, so that they are in the cache: its first byte and one of its last
+    /// sixteen.
     #[inline]
     pub(in crate::server) const fn touch(&self) -> u8 {
         self.id.as_bytes()[0] ^ self.rest as u8
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_slot_is_three_quarters_of_a_cache_line() {
-        assert_eq!(size_of::<Slot>(), 48);
+        assert_eq!((size_of::<Slot>(), align_of::<Slot>()), (48, 16));
+        assert_eq!((core::mem::offset_of!(Slot, id), core::mem::offset_of!(Slot, rest)), (0, 32));
     }
 
     #[test]
