@@ -17,7 +17,8 @@
 //!    registration, draw a [`PrivateKey`] from a cryptographic generator and hand in its [`ClientId`]; on
 //!    [`Output::Taken`], draw another.
 //! 4. **Handle** it: [`Server::handle`], or the method of the same name as the request. A call does everything at
-//!    once; there is nothing to poll afterwards.
+//!    once; there is nothing to poll afterwards. Pulses that arrived together are handled faster together:
+//!    [`Server::pulse_batch`].
 //! 5. **Perform** the answer: send an [`Output::Transmit`] from the local address that the datagram reached, print a
 //!    [`Response`] ([`Response::to_json`]) or a [`Rejection`] ([`http::Problem`]), tell a new client its key
 //!    ([`http::RegisterBody`]); hand each [`Change`] to whoever keeps records.

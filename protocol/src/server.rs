@@ -207,20 +207,23 @@ impl Server {
     /// Reads the memory that calls for these clients will need, each of the server that has it; for no more than
     /// [`Server::BATCH`] of them. It answers nothing and changes nothing; it is for the time that it saves.
     ///
-    /// With many clients nearly all of the time of a call goes into waiting for memory. This goes over the clients three
+    /// With many clients nearly all of the time of a call goes into waiting for memory. This goes over the clients four
     /// times, and each time asks for what the time before has found the way to. No step waits for the one before it, so the
     /// processor fetches for many clients at once.
     #[inline]
     pub fn prefetch<'a>(clients: impl Iterator<Item = (&'a Self, ClientId)> + Clone) {
-        let pages =
-            clients.clone().take(Self::BATCH).fold(0, |all, (server, id)| all ^ server.table.touch(&id));
-        let mut slots = [None; Self::BATCH];
-        for (slot, (server, id)) in slots.iter_mut().zip(clients) {
-            *slot = server.table.likely_slot(&id);
+        let mut pages = [None; Self::BATCH];
+        for (page, (server, id)) in pages.iter_mut().zip(clients.clone()) {
+            *page = server.table.page_of(&id);
         }
-        let slots = slots.iter().flatten().fold(0, |all, slot| all ^ slot.touch());
+        let touched = pages.iter().flatten().fold(0, |all, page| all ^ page.touch());
+        let mut slots = [None; Self::BATCH];
+        for ((slot, page), (_, id)) in slots.iter_mut().zip(pages).zip(clients) {
+            *slot = page.and_then(|page| Table::likely_slot(page, &id));
+        }
+        let touched = slots.iter().flatten().fold(touched, |all, slot| all ^ slot.touch());
         // What was read is of no use but for having been read.
-        core::hint::black_box((pages, slots));
+        core::hint::black_box(touched);
     }
 
     /// Whether `id` may look others up: the first half of a lookup. The second is [`Server::observe`], of the

@@ -11,5 +11,7 @@ mod datagrams;
 mod directory;
 mod fleet;
 mod logs;
+mod lookups;
 mod shutdown;
 mod spec;
+mod threads;

@@ -92,25 +92,16 @@ const LOOKS_PER_REMOVAL: usize = 8;
 const DIRECTORY_BITS_PER_PAGE: u32 = 5;
 
 impl Table {
-    /// Reads the page of `id`, so that it is in the cache.
+    /// The page that has the record of `id`, if there is one. It is not read.
     #[inline]
-    pub(super) fn touch(&self, id: &ClientId) -> u8 {
-        self.page_of(id).map_or(0, |(_, page)| page.touch())
+    pub(super) fn page_of(&self, id: &ClientId) -> Option<&Page> {
+        self.pages.get(self.page_number(id)?)
     }
 
-    /// The slot that most likely is that of `id`. It is not read.
+    /// The slot of this page that most likely is that of `id`. The slot is not read.
     #[inline]
-    pub(super) fn likely_slot(&self, id: &ClientId) -> Option<&Slot> {
-        let (_, page) = self.page_of(id)?;
+    pub(super) fn likely_slot<'a>(page: &'a Page, id: &ClientId) -> Option<&'a Slot> {
         page.get(page.guess(tag(id))?)
-    }
-
-    /// Where the record of `id` is.
-    #[inline]
-    fn find(&self, id: &ClientId) -> Option<Position> {
-        let (number, page) = self.page_of(id)?;
-        let index = page.find(id, tag(id))?;
-        Some(Position { page: number, index })
     }
 
     /// Lets `decide` judge the record of `id` and does what it says. `deadline` is called for records that are new in the
@@ -122,8 +113,13 @@ impl Table {
         deadline: impl Fn(&Record) -> Instant,
         decide: impl FnOnce(Option<&Record>) -> Decision<A>,
     ) -> Decision<A> {
-        let position = self.find(&id);
-        let slot = position.and_then(|at| self.pages.get_mut(at.page)?.get_mut(at.index));
+        let mut position = None;
+        let slot = self.page_number(&id).and_then(|number| {
+            let page = self.pages.get_mut(number)?;
+            let index = page.find(&id, tag(&id))?;
+            position = Some(Position { page: number, index });
+            page.get_mut(index)
+        });
         let Some(slot) = slot else {
             let decision = decide(None);
             if let Effect::Put(record, _) = decision.effect {
@@ -244,11 +240,17 @@ impl Table {
             + self.capacity * size_of::<Slot>()
     }
 
+    /// Where the record of `id` is.
+    fn find(&self, id: &ClientId) -> Option<Position> {
+        let number = self.page_number(id)?;
+        let index = self.pages[number].find(id, tag(id))?;
+        Some(Position { page: number, index })
+    }
+
     #[inline]
-    fn page_of(&self, id: &ClientId) -> Option<(u32, &Page)> {
+    fn page_number(&self, id: &ClientId) -> Option<u32> {
         let mask = (self.directory.len() as u64).wrapping_sub(1);
-        let number = *self.directory.get((hash(id) & mask) as usize)?;
-        Some((number, self.pages.get(number)?))
+        self.directory.get((hash(id) & mask) as usize).copied()
     }
 
     /// The page that `id` is to be put in, with room for it.

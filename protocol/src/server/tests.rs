@@ -13,6 +13,7 @@ use crate::{DropReason, Input, Millis, Output, Rejection, Request, Response, Uni
 
 mod absence;
 mod answers;
+mod batches;
 mod leftovers;
 
 const INTERVAL: u64 = 300;

@@ -13,7 +13,7 @@ use crate::ClientId;
 /// Two cache lines: a lookup touches both of them, and a slot.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub(super) struct Page {
+pub(in crate::server) struct Page {
     tags: [u8; Self::SLOTS],
     /// How many slots are in use: the first ones.
     len: u8,
@@ -53,7 +53,7 @@ impl Page {
 
     /// Reads what a lookup will read first, so that it is in the cache by then.
     #[inline]
-    pub(super) fn touch(&self) -> u8 {
+    pub(in crate::server) fn touch(&self) -> u8 {
         self.tags[0] ^ u8::from(self.overflow.is_some())
     }
 

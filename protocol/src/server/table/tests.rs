@@ -155,7 +155,7 @@ fn an_unknown_id_leaves_nothing_behind() {
 
 /// What holds after every step: no page's deadline is later than any of its clients', and the counts are true.
 fn check(table: &Table, now: u64) {
-    let (mut len, mut capacity, mut index) = (0, 0, alloc::collections::BTreeSet::new());
+    let (mut len, mut capacity, mut index) = (0, 0, BTreeSet::new());
     for number in 0..table.pages.len() as u32 {
         let page = &table.pages[number];
         let earliest = (0..page.len()).map(|index| deadline(&page.get(index).unwrap().record())).min();
