@@ -7,6 +7,7 @@
 
 mod codecs;
 mod corpus;
+mod crowds;
 mod deadlines;
 mod harness;
 mod leftovers;

@@ -52,13 +52,11 @@ impl Page {
     }
 
     /// Reads what a lookup will read first, so that it is in the cache by then.
-    #[inline]
     pub(in crate::server) fn touch(&self) -> u8 {
         self.tags[0] ^ u8::from(self.overflow.is_some())
     }
 
     /// The first index whose tag is this one: most likely where the client is, if it is here.
-    #[inline]
     pub(super) fn guess(&self, tag: u8) -> Option<usize> {
         let (words, _) = self.tags.as_chunks::<8>();
         for (word, tags) in words.iter().enumerate() {
