@@ -57,17 +57,22 @@ fn every_pulse_of_a_batch_gets_its_own_answer() {
         .collect();
     let mut pulses: Vec<_> = ids.iter().enumerate().map(|(n, &id)| Pulse { id, source: source(n) }).collect();
     pulses.push(Pulse { id: ids[1], source: source(9999) });
+    // One that moves twice within the same batch: the order counts.
+    pulses.extend([8001, 8002].map(|n| Pulse { id: ids[2], source: source(n) }));
     let mut codes = vec![PulseCode::Reverify; 7];
     node.pulses(&pulses, &mut codes);
     let expected = |n: usize| if n.is_multiple_of(3) { PulseCode::NotFound } else { PulseCode::OnTime };
-    assert_eq!(codes, (0..ids.len()).map(expected).chain([PulseCode::OnTime]).collect::<Vec<_>>());
+    assert_eq!(codes, (0..ids.len()).map(expected).chain([PulseCode::OnTime; 3]).collect::<Vec<_>>());
     let counters = node.stats().counters;
-    assert_eq!((counters.pulses_on_time, counters.pulses_unknown), (65, 32));
-    assert_eq!(counters.moved, 65, "the one that pulsed twice did so from two addresses, in this order");
-    let Ok(Response::PeerAddress { address, .. }) = node.peer_address(ids[1], Some(ids[1])) else {
-        panic!("a live client")
-    };
-    assert_eq!(address, source(9999));
+    assert_eq!((counters.pulses_on_time, counters.pulses_unknown), (67, 32));
+    assert_eq!(counters.moved, 67, "those that pulsed again did so from other addresses");
+    for (client, last) in [(1, 9999), (2, 8002)] {
+        let Ok(Response::PeerAddress { address, .. }) = node.peer_address(ids[client], Some(ids[client]))
+        else {
+            panic!("a live client")
+        };
+        assert_eq!(address, source(last));
+    }
     node.pulses(&[], &mut codes);
     assert_eq!(codes, []);
 }
