@@ -109,14 +109,7 @@ fn a_node_that_runs_has_no_absence() {
 #[test]
 fn regression_a_long_tick_shows_that_it_runs() {
     const CLIENTS: usize = SHARDS * TICK_BUDGET * 3;
-    let node = node();
-    for _ in 0..CLIENTS {
-        node.register().unwrap();
-    }
-    for _ in 0..gone_after() / 1000 {
-        pass(1000);
-        node.clock();
-    }
+    let node = node_of_gone(CLIENTS);
     READS.set(0);
     node.tick(|| true);
     assert_eq!(node.stats().records, 0);
@@ -128,14 +121,7 @@ fn regression_a_long_tick_shows_that_it_runs() {
 fn regression_a_long_tick_can_be_ended() {
     // Twice as many in each shard as the first one is to lose: they are not all the same size.
     const CLIENTS: usize = SHARDS * TICK_BUDGET * 6;
-    let node = node();
-    for _ in 0..CLIENTS {
-        node.register().unwrap();
-    }
-    for _ in 0..gone_after() / 1000 {
-        pass(1000);
-        node.clock();
-    }
+    let node = node_of_gone(CLIENTS);
     let asked = Cell::new(0);
     node.tick(|| {
         asked.set(asked.get() + 1);
@@ -166,6 +152,19 @@ fn calls_that_take_several_locks_get_along() {
         scope.spawn(|| turns(&|_| node.tick(|| true)));
     });
     assert_eq!(node.stats().records, 2200);
+}
+
+/// A node that ran all the time while so many clients went silent, and has not forgotten any of them yet.
+fn node_of_gone(clients: usize) -> Node {
+    let node = node();
+    for _ in 0..clients {
+        node.register().unwrap();
+    }
+    for _ in 0..gone_after() / 1000 {
+        pass(1000);
+        node.clock();
+    }
+    node
 }
 
 fn node() -> Node {
