@@ -3,8 +3,8 @@
 //! ```text
 //! UDP ── udp (a thread per socket) ──┐
 //!                                    ├──▶ node ── shards of protocol::Server
-//! HTTP ── http (tokio, hyper, axum) ─┤     │
-//!                                    │     └── clock, absence (did the process run?), entropy
+//! HTTP ── http (tokio, hyper, axum) ─┤     ├── clock, absence (did the process run?), entropy
+//!                                    │     └── store (a thread) ── a file
 //! timer ── housekeeping (a thread) ──┘
 //! ```
 //!
@@ -24,10 +24,12 @@ pub mod logging;
 mod node;
 mod run;
 pub mod settings;
+mod shards;
+pub mod store;
 mod sys;
 mod udp;
 
 pub use listeners::{BindError, Listeners};
-pub use node::{Node, Stats};
-pub use run::{run, serve};
+pub use node::{Node, Stats, Unconfirmed};
+pub use run::{RunError, run, serve};
 pub use settings::Settings;

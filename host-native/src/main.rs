@@ -1,11 +1,12 @@
 //! The command `rendezvous`: settings from the command line, then serve until told to stop.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 
 use rendezvous_native::settings::{self, Settings};
-use rendezvous_native::{Listeners, logging, run};
+use rendezvous_native::{Listeners, Node, logging, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -31,13 +32,16 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    // Bound first: pulses that come while the store is loaded wait in the sockets. (A signal meanwhile just ends the process.)
     let listeners = Listeners::bind(settings)?;
+    let port = listeners.udp_addresses()?.first().map_or(0, SocketAddr::port);
+    let node = Node::open(settings, port)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Installed before the first line is printed: whoever waits for that line may signal at once.
         let mut signals = StopSignals::install()?;
         let stop = Notify::new();
-        let mut serving = pin!(run(listeners, settings, stop.notified()));
+        let mut serving = pin!(run(node, listeners, settings, stop.notified()));
         tokio::select! {
             result = &mut serving => return Ok(result?),
             signal = signals.next() => tracing::info!("{signal}: stopping; another signal stops at once"),

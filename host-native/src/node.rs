@@ -2,8 +2,7 @@
 
 use std::array;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -11,18 +10,16 @@ use getrandom::SysRng;
 use rendezvous_protocol::http::RegisterBody;
 use rendezvous_protocol::lifecycle::{Observation, Registration, Unknown};
 use rendezvous_protocol::{
-    ClientId, Clock, Counters, DropReason, PrivateKey, Progress, Pulse, PulseCode, Rejection, ReplyWidth,
-    Response, Server, Timing,
+    Change, ClientId, Clock, Instant, PrivateKey, Progress, Pulse, PulseCode, Rejection, ReplyWidth,
+    Response, Server, StoredRecord, Timing,
 };
 
 use crate::absence::AbsenceWatch;
 use crate::logging::{Sampled, short};
+use crate::settings;
+use crate::shards::Shards;
+use crate::store::{self, Medium, Pace, Receipt, Store, StoreError, Unwritten};
 use crate::{Settings, clock};
-
-/// How many servers the clients are spread over, so that threads seldom wait for each other. A power of two.
-///
-/// A batch of pulses takes nearly all of their locks, and a tick or a registration only one.
-const SHARDS: usize = 8;
 
 /// How many clients a shard may forget before others get a turn with it.
 const TICK_BUDGET: usize = 256;
@@ -34,10 +31,18 @@ const TICK_PAUSE: Duration = Duration::from_micros(200);
 /// How often a new key is drawn when the id is taken. With 128-bit ids a second draw means a broken generator.
 const DRAWS: usize = 4;
 
+mod stats;
+mod unconfirmed;
+
+pub use stats::Stats;
+use stats::UdpCounters;
+pub use unconfirmed::Unconfirmed;
+
 /// One server process: all its clients.
 #[derive(Debug)]
 pub struct Node {
-    shards: Box<[Mutex<Server>]>,
+    shards: Arc<Shards>,
+    store: Store,
     read_clock: fn() -> Clock,
     absence: AbsenceWatch,
     timing: Timing,
@@ -47,70 +52,61 @@ pub struct Node {
     failures: Sampled,
 }
 
-/// What a node counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// What its servers count, and the datagrams that never got that far.
-    pub counters: Counters,
-    /// Records, those of clients included that are gone and not yet removed.
-    pub records: usize,
-    /// Records that the expiry indexes cover: all of them.
-    pub deadlines: usize,
-    /// Answers that the system refused to send.
-    pub send_errors: u64,
-    /// Datagrams that the kernel dropped before the server saw them, as far as it was asked: once a second.
-    pub kernel_drops: u64,
-    /// Roughly the bytes that the records take.
-    pub memory: usize,
-}
-
-#[derive(Debug, Default)]
-struct UdpCounters {
-    wrong_length: AtomicU64,
-    port_zero: AtomicU64,
-    send_errors: AtomicU64,
-    kernel_drops: AtomicU64,
-}
-
 impl Node {
-    /// A node without clients. It tells them to pulse to `bound_udp_port`, unless the settings have a port to
-    /// advertise instead.
-    pub fn new(settings: &Settings, bound_udp_port: u16) -> Self {
-        Self::with_clock(settings, bound_udp_port, clock::read)
+    /// A node with the clients of its store, which is opened, or made if it is not there: of a million clients that takes
+    /// half a second. It tells clients to pulse to `bound_udp_port`, unless the settings have a port to advertise instead.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be opened.
+    pub fn open(settings: &Settings, bound_udp_port: u16) -> Result<Self, StoreError> {
+        let medium = match &settings.store {
+            settings::Store::Memory => None,
+            settings::Store::Redb(path) => Some(store::at(path)?),
+        };
+        Self::with(medium.map(|medium| (medium, Pace::default())), settings, bound_udp_port, clock::read)
     }
 
-    fn with_clock(settings: &Settings, bound_udp_port: u16, read_clock: fn() -> Clock) -> Self {
+    /// The same with another place for its store than the settings name, and another pace.
+    ///
+    /// # Errors
+    /// As [`Node::open`].
+    pub fn open_on(
+        medium: Arc<dyn Medium>,
+        pace: Pace,
+        settings: &Settings,
+        bound_udp_port: u16,
+    ) -> Result<Self, StoreError> {
+        Self::with(Some((medium, pace)), settings, bound_udp_port, clock::read)
+    }
+
+    fn with(
+        medium: Option<(Arc<dyn Medium>, Pace)>,
+        settings: &Settings,
+        bound_udp_port: u16,
+        read_clock: fn() -> Clock,
+    ) -> Result<Self, StoreError> {
         let timing = settings.timing;
-        Self {
+        let shards = Arc::new(Shards::new(timing));
+        let store = match medium {
+            None => Store::Memory,
+            Some((medium, pace)) => Store::open(medium, pace, &shards, read_clock)?,
+        };
+        let at = read_clock();
+        for mut server in shards.each() {
+            // Nobody is gone by then, so there is nothing to tell.
+            server.resume(at, Instant::ZERO, &mut |_change| {});
+        }
+        Ok(Self {
             read_clock,
-            shards: (0..SHARDS).map(|_| Mutex::new(Server::new(timing))).collect(),
-            absence: AbsenceWatch::new(&timing, read_clock().now),
+            shards,
+            store,
+            absence: AbsenceWatch::new(&timing, at.now),
             timing,
             reply_width: settings.reply_width,
             udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
             failures: Sampled::default(),
-        }
-    }
-
-    /// What happened so far, summed over all shards.
-    pub fn stats(&self) -> Stats {
-        let udp = &self.udp;
-        let mut stats = Stats {
-            send_errors: udp.send_errors.load(Ordering::Relaxed),
-            kernel_drops: udp.kernel_drops.load(Ordering::Relaxed),
-            ..Stats::default()
-        };
-        stats.counters.dropped_wrong_length = udp.wrong_length.load(Ordering::Relaxed);
-        stats.counters.dropped_port_zero = udp.port_zero.load(Ordering::Relaxed);
-        for shard in &self.shards {
-            let server = lock(shard);
-            stats.counters += *server.counters();
-            stats.records += server.records();
-            stats.deadlines += server.deadlines();
-            stats.memory += server.memory();
-        }
-        stats
+        })
     }
 
     pub(crate) fn reply_width(&self) -> ReplyWidth {
@@ -133,54 +129,45 @@ impl Node {
     /// Takes the locks of all shards that have one of them, the lowest first (see [`Node::look_up`]), so that all records are
     /// fetched from memory side by side. A batch takes some microseconds, of the hundreds that receiving and sending it take.
     fn pulses_of_batch(&self, at: Clock, pulses: &[Pulse], codes: &mut [PulseCode]) {
-        let mut needed = [false; SHARDS];
+        let mut needed = [false; Shards::COUNT];
         for pulse in pulses {
-            needed[shard_of(pulse.id)] = true;
+            needed[Shards::number_of(pulse.id)] = true;
         }
-        let mut servers: [Option<MutexGuard<'_, Server>>; SHARDS] =
-            array::from_fn(|shard| needed[shard].then(|| lock(&self.shards[shard])));
+        let mut servers: [Option<MutexGuard<'_, Server>>; Shards::COUNT] =
+            array::from_fn(|shard| needed[shard].then(|| self.shards.lock(shard)));
         Server::prefetch(pulses.iter().filter_map(|pulse| {
-            let server = servers[shard_of(pulse.id)].as_deref()?;
+            let server = servers[Shards::number_of(pulse.id)].as_deref()?;
             Some((server, pulse.id))
         }));
+        // A steady pulse is not among them, and an empty vector takes no memory.
+        let mut moved = vec![];
         for (pulse, code) in pulses.iter().zip(codes) {
-            if let Some(server) = &mut servers[shard_of(pulse.id)] {
-                *code = server.pulse(at, pulse.id, pulse.source).answer;
+            if let Some(server) = &mut servers[Shards::number_of(pulse.id)] {
+                let outcome = server.pulse(at, pulse.id, pulse.source);
+                *code = outcome.answer;
+                if outcome.change.is_some() {
+                    moved.push(pulse.id);
+                }
             }
         }
-    }
-
-    /// A datagram that is not answered.
-    pub(crate) fn note_dropped(&self, reason: DropReason) {
-        let counter = match reason {
-            DropReason::WrongLength => &self.udp.wrong_length,
-            DropReason::SourcePortZero => &self.udp.port_zero,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// An answer that could not be sent.
-    pub(crate) fn note_send_error(&self) {
-        self.udp.send_errors.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Datagrams that the kernel dropped.
-    pub(crate) fn note_kernel_drops(&self, count: u64) {
-        self.udp.kernel_drops.fetch_add(count, Ordering::Relaxed);
+        self.store.changed(&moved);
     }
 
     /// `POST /register`
     ///
     /// # Errors
-    /// [`Rejection::Unavailable`] if the system has no entropy for a new key.
-    pub fn register(&self) -> Result<RegisterBody, Rejection> {
+    /// [`Rejection::Unavailable`] if the system has no entropy for a new key, or the store cannot be written.
+    pub fn register(&self) -> Result<Unconfirmed<RegisterBody>, Rejection> {
         self.register_with(|| PrivateKey::try_generate(&mut SysRng))
     }
 
     fn register_with<E: Display>(
         &self,
         mut draw: impl FnMut() -> Result<PrivateKey, E>,
-    ) -> Result<RegisterBody, Rejection> {
+    ) -> Result<Unconfirmed<RegisterBody>, Rejection> {
+        if !self.store.accepts() {
+            return Err(Rejection::Unavailable);
+        }
         for _ in 0..DRAWS {
             let key = draw().map_err(|error| {
                 self.failures.log(
@@ -190,14 +177,10 @@ impl Node {
             })?;
             let id = ClientId::of(&key);
             let at = self.clock();
-            // A value of its own: the shard is not to be locked any longer than this.
-            let registration = self.shard(id).register(at, id).answer;
-            match registration {
-                Registration::Registered => {
-                    tracing::debug!(client = short(id), "registered");
-                    return Ok(RegisterBody::new(key, at.unix, self.udp_port, &self.timing));
-                }
-                Registration::Taken => {}
+            if let Some(receipt) = self.try_register(at, id)? {
+                tracing::debug!(client = short(id), "registered");
+                let answer = RegisterBody::new(key, at.unix, self.udp_port, &self.timing);
+                return Ok(Unconfirmed { answer, receipt });
             }
         }
         self.failures
@@ -205,20 +188,43 @@ impl Node {
         Err(Rejection::Unavailable)
     }
 
+    /// `None` if the id is taken.
+    fn try_register(&self, at: Clock, id: ClientId) -> Result<Option<Receipt>, Rejection> {
+        let mut server = self.shards.of(id);
+        let outcome = server.register(at, id);
+        let Some(Change::Registered { record, .. }) = outcome.change else {
+            debug_assert_eq!(outcome.answer, Registration::Taken);
+            return Ok(None);
+        };
+        let queued = self.store.registered(id, StoredRecord::of(&record, at));
+        queued.map(Some).inspect_err(|_| server.withdraw(id))
+    }
+
     /// `POST /verify`
     pub(crate) fn verify(&self, caller: ClientId) -> Result<Response, Rejection> {
         let at = self.clock();
-        self.shard(caller).verify(at, caller).answer?;
+        self.shards.of(caller).verify(at, caller).answer?;
         tracing::debug!(client = short(caller), "verified");
         Ok(Response::Verified { client_id: caller, timestamp: at.unix })
     }
 
     /// `POST /logout`
-    pub(crate) fn logout(&self, caller: ClientId) -> Result<Response, Rejection> {
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownClient`], or [`Rejection::Unavailable`] if the store may still have the client.
+    pub fn logout(&self, caller: ClientId) -> Result<Unconfirmed<Response>, Rejection> {
         let at = self.clock();
-        self.shard(caller).logout(at, caller).answer?;
+        let receipt = {
+            let mut server = self.shards.of(caller);
+            match server.logout(at, caller).answer {
+                Ok(()) => self.store.logged_out(caller)?,
+                // Not "unknown" as long as a crash could bring it back.
+                Err(Unknown) if self.store.is_leaving(caller) => return Err(Rejection::Unavailable),
+                Err(Unknown) => return Err(Rejection::UnknownClient),
+            }
+        };
         tracing::debug!(client = short(caller), "logged out");
-        Ok(Response::LoggedOut { client_id: caller })
+        Ok(Unconfirmed { answer: Response::LoggedOut { client_id: caller }, receipt })
     }
 
     /// `GET /peer/{client_id}/udp`. `peer` is `None` if the path holds no id.
@@ -244,7 +250,7 @@ impl Node {
     /// Forgets clients that are gone, a few at a time, until none is left, or until `goes_on` says no. This also keeps a quiet
     /// server from looking like one that is not running: call it several times a second.
     pub(crate) fn tick(&self, goes_on: impl Fn() -> bool) {
-        for shard in &self.shards {
+        for shard in 0..Shards::COUNT {
             // The clock each time: forgetting a million clients takes a while, and is no absence.
             while self.tick_shard(shard) == Progress::More {
                 thread::sleep(TICK_PAUSE);
@@ -255,9 +261,29 @@ impl Node {
         }
     }
 
-    fn tick_shard(&self, shard: &Mutex<Server>) -> Progress {
+    /// Forgets whoever is gone, brings the store up to date, and lets go of it. From then on nothing is to be asked of the node.
+    ///
+    /// # Errors
+    /// [`Unwritten`] if the store could not be brought up to date.
+    pub fn close(&self) -> Result<(), Unwritten> {
+        self.tick(|| true);
+        self.store.close()
+    }
+
+    fn tick_shard(&self, shard: usize) -> Progress {
         let at = self.clock();
-        lock(shard).tick(at, TICK_BUDGET, &mut |_change| {})
+        self.keeping_gone(shard, |server, gone| {
+            server.tick(at, TICK_BUDGET, &mut |change| gone.extend(gone_of(change)))
+        })
+    }
+
+    /// Does something with a shard that may find clients gone, and tells the store of them.
+    fn keeping_gone<T>(&self, shard: usize, act: impl FnOnce(&mut Server, &mut Vec<ClientId>) -> T) -> T {
+        let mut gone = vec![];
+        let mut server = self.shards.lock(shard);
+        let result = act(&mut server, &mut gone);
+        self.store.changed(&gone);
+        result
     }
 
     /// Credentials first, then the path, then the peer.
@@ -268,20 +294,20 @@ impl Node {
     ) -> Result<(Clock, ClientId, Observation), Rejection> {
         let at = self.clock();
         let Some(peer) = peer else {
-            self.shard(caller).authorize(at, caller)?;
+            self.shards.of(caller).authorize(at, caller)?;
             return Err(Rejection::MalformedClientId);
         };
-        let (caller_shard, peer_shard) = (shard_of(caller), shard_of(peer));
+        let (caller_shard, peer_shard) = (Shards::number_of(caller), Shards::number_of(peer));
         let observation = if caller_shard == peer_shard {
-            let mut server = lock(&self.shards[caller_shard]);
+            let mut server = self.shards.lock(caller_shard);
             Server::prefetch([(&*server, caller), (&*server, peer)].into_iter());
             server.authorize(at, caller)?;
             server.observe(at, peer)
         } else {
             // Both at once, so that the two records are fetched from memory side by side. Always the lower one first: so
             // nobody waits for somebody who waits for them.
-            let mut low = lock(&self.shards[caller_shard.min(peer_shard)]);
-            let mut high = lock(&self.shards[caller_shard.max(peer_shard)]);
+            let mut low = self.shards.lock(caller_shard.min(peer_shard));
+            let mut high = self.shards.lock(caller_shard.max(peer_shard));
             let (server, peers) =
                 if caller_shard < peer_shard { (&mut low, &mut high) } else { (&mut high, &mut low) };
             Server::prefetch([(&**server, caller), (&**peers, peer)].into_iter());
@@ -296,8 +322,10 @@ impl Node {
     fn clock(&self) -> Clock {
         let at = (self.read_clock)();
         let absence = self.absence.check(at.now, |since| {
-            for shard in &self.shards {
-                lock(shard).resume(at, since, &mut |_change| {});
+            for shard in 0..Shards::COUNT {
+                self.keeping_gone(shard, |server, gone| {
+                    server.resume(at, since, &mut |change| gone.extend(gone_of(change)));
+                });
             }
         });
         if let Some(absence) = absence {
@@ -308,21 +336,14 @@ impl Node {
         }
         at
     }
+}
 
-    fn shard(&self, id: ClientId) -> MutexGuard<'_, Server> {
-        lock(&self.shards[shard_of(id)])
+/// The client that is gone, if this says that one is.
+fn gone_of(change: Change) -> Option<ClientId> {
+    match change {
+        Change::Removed { id, .. } => Some(id),
+        Change::Registered { .. } | Change::Moved { .. } | Change::Verified { .. } => None,
     }
-}
-
-/// The shard of a client: by the last byte of its id, since the table in the shard goes by the first ones.
-fn shard_of(id: ClientId) -> usize {
-    let [.., last] = *id.as_bytes();
-    usize::from(last) % SHARDS
-}
-
-fn lock(shard: &Mutex<Server>) -> MutexGuard<'_, Server> {
-    // A panic in a call aborts the process (see the release profile); a test that survives one has failed anyway.
-    shard.lock().expect("no call to a server panics")
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The server from its first line to its last.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, io};
 
 use rendezvous_protocol::Millis;
 
@@ -12,26 +12,29 @@ use crate::http::routes::Routes;
 use crate::http::{HttpServer, admin};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
+use crate::store::Unwritten;
 use crate::udp::UdpThreads;
 use crate::{Listeners, Node};
 
-/// Serves on `listeners` until `shutdown` completes, then finishes the requests that were begun, and returns.
+/// Serves the clients of `node` on `listeners` until `shutdown` completes, then finishes the requests that were begun, writes what
+/// is still to be written to the store, and returns.
 ///
 /// Pulses are answered for as long as requests are.
 ///
 /// # Errors
-/// If a thread cannot be started, or a socket cannot be handed to the runtime. Nothing is served then.
+/// [`RunError`]
 pub async fn run(
+    node: Node,
     listeners: Listeners,
     settings: &Settings,
     shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> Result<(), RunError> {
     let (udp, http) = (listeners.udp_addresses()?, listeners.http_addresses()?);
     let admin = listeners.admin_addresses()?;
     let receive_buffer = listeners.smallest_receive_buffer;
-    let node = Arc::new(Node::new(settings, udp.first().map_or(0, SocketAddr::port)));
-    let running = Running::start(node, listeners, settings.simulator.as_deref())?;
-    announce(&udp, &http, &admin, settings);
+    let node = Arc::new(node);
+    let running = Running::start(Arc::clone(&node), listeners, settings.simulator.as_deref())?;
+    announce(&udp, &http, &admin, settings, node.stats().records);
     if receive_buffer < UDP_RECEIVE_BUFFER {
         tracing::warn!(
             given_bytes = receive_buffer,
@@ -40,11 +43,10 @@ pub async fn run(
         );
     }
     shutdown.await;
-    running.stop().await;
-    Ok(())
+    Ok(running.stop().await?)
 }
 
-/// Like [`run`], with a node that the caller made and can look into, and without announcing itself.
+/// Like [`run`], with a node that the caller can look into, and without announcing itself.
 ///
 /// # Errors
 /// As [`run`].
@@ -52,11 +54,42 @@ pub async fn serve(
     node: Arc<Node>,
     listeners: Listeners,
     shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+) -> Result<(), RunError> {
     let running = Running::start(node, listeners, None)?;
     shutdown.await;
-    running.stop().await;
-    Ok(())
+    Ok(running.stop().await?)
+}
+
+/// Why a server did not run to a good end.
+#[derive(Debug)]
+pub enum RunError {
+    /// A thread could not be started, or a socket not be handed to the runtime. Nothing was served.
+    Start(io::Error),
+    /// It served, and its store lacks something of the last moments.
+    Unwritten(Unwritten),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => error.fmt(f),
+            Self::Unwritten(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::Start(error)
+    }
+}
+
+impl From<Unwritten> for RunError {
+    fn from(error: Unwritten) -> Self {
+        Self::Unwritten(error)
+    }
 }
 
 /// Everything that runs.
@@ -80,19 +113,27 @@ impl Running {
         })
     }
 
-    async fn stop(self) {
+    async fn stop(self) -> Result<(), Unwritten> {
         tokio::join!(self.http.stop(), self.admin.stop());
         drop(self.udp);
         drop(self.housekeeping);
+        let closed = self.node.close();
         let stats = self.node.stats();
         let (clients, registered, kernel_drops) =
             (stats.records, stats.counters.registered, stats.kernel_drops);
         tracing::info!(clients, registered, kernel_drops, "stopped");
+        closed
     }
 }
 
 /// What an operator wants to know first: where, what with, and how strict.
-fn announce(udp: &[SocketAddr], http: &[SocketAddr], admin: &[SocketAddr], settings: &Settings) {
+fn announce(
+    udp: &[SocketAddr],
+    http: &[SocketAddr],
+    admin: &[SocketAddr],
+    settings: &Settings,
+    clients: usize,
+) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "rendezvous server");
     for address in udp {
         tracing::info!(%address, "listening for pulses (udp)");
@@ -109,6 +150,9 @@ fn announce(udp: &[SocketAddr], http: &[SocketAddr], admin: &[SocketAddr], setti
     match settings.store {
         Store::Memory => {
             tracing::info!(store = %settings.store, "clients are kept in memory: a restart forgets them");
+        }
+        Store::Redb(_) => {
+            tracing::info!(store = %settings.store, clients, "clients are kept in a file: a restart loses none");
         }
     }
     let human = |millis: Millis| humantime::format_duration(millis.into()).to_string();

@@ -290,6 +290,26 @@ impl Server {
         self.counters.restored += 1;
     }
 
+    /// The record of `id`, whether or not its client is gone: for a host that stores it. It decides nothing.
+    pub fn record(&self, id: ClientId) -> Option<Record> {
+        self.table.get(&id)
+    }
+
+    /// Shows a few dozen records to `look`, whether or not their clients are gone: for a host that stores them all.
+    ///
+    /// `from` is 0 at first and then what the call before returned; `None` is the end. Whatever happens between the calls, a record
+    /// that is there all the while is shown at least once.
+    pub fn visit(&self, from: u32, look: &mut impl FnMut(ClientId, Record)) -> Option<u32> {
+        self.table.visit(from, look)
+    }
+
+    /// Takes back the registration of `id`, which nobody was told of: the host could not store it.
+    pub fn withdraw(&mut self, id: ClientId) {
+        if self.table.delete(&id) {
+            self.counters.withdrawn += 1;
+        }
+    }
+
     /// The durations that this server judges by.
     pub const fn timing(&self) -> &Timing {
         &self.timing

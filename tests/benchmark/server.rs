@@ -46,7 +46,8 @@ pub(crate) struct Log(Receiver<String>);
 pub(crate) struct Pulses(pub(crate) Arc<[Key]>);
 
 impl Server {
-    /// Starts the program on these cores with these flags beside free ports, and waits until it is ready.
+    /// Starts the program on these cores with these flags, on free ports and without a store unless they say otherwise, and waits
+    /// until it is ready.
     ///
     /// # Errors
     /// If it does not become ready: with the last line that it wrote.
@@ -61,6 +62,9 @@ impl Server {
             if !flags.iter().any(|flag| flag.starts_with(name)) {
                 command.arg(format!("{name}=127.0.0.1:0"));
             }
+        }
+        if !flags.iter().any(|flag| flag.starts_with("--store")) {
+            command.arg("--store=memory:");
         }
         command.args(flags).arg("--log-format=json").stdin(Stdio::null()).stderr(Stdio::piped());
         let mut process = Process::start_on(cores, &mut command)?;

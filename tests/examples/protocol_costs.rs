@@ -76,11 +76,15 @@ fn handle_in_host(pulses: u64) -> u64 {
 /// A node with clients, and pulses of them.
 fn node_and_batches() -> (Node, Vec<[Pulse; BATCH]>) {
     // An instruction counter takes minutes: nobody is to be late meanwhile.
-    let Ok(settings) = settings::from_args(["rendezvous", "--pulse-interval=1h", "--error-time=2h"]) else {
+    let Ok(settings) =
+        settings::from_args(["rendezvous", "--store=memory:", "--pulse-interval=1h", "--error-time=2h"])
+    else {
         panic!("these settings are valid")
     };
-    let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
-    let ids: Vec<_> = (0..FEW).map(|_| node.register().expect("there is entropy").client_id).collect();
+    let node = Node::open(&settings, settings::DEFAULT_UDP_PORT).expect("memory needs nothing");
+    let ids: Vec<_> = (0..FEW)
+        .map(|_| node.register().and_then(|body| body.wait()).expect("there is entropy").client_id)
+        .collect();
     let mut crowd = Crowd::new(0, FEW);
     let batches = (0..1024)
         .map(|_| {

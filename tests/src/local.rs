@@ -34,10 +34,13 @@ impl LocalServer {
         Self::with(&[&["--udp-listen=127.0.0.1:0"][..], &SHORT_TIMING].concat())
     }
 
-    /// Starts a server with these flags; HTTP is on loopback.
+    /// Starts a server with these flags, without a store unless they name one; HTTP is on loopback.
     pub fn with(flags: &[&str]) -> Self {
-        let args =
+        let mut args =
             [&["rendezvous", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"], flags].concat();
+        if !flags.iter().any(|flag| flag.starts_with("--store")) {
+            args.push("--store=memory:");
+        }
         let settings = from_args(args).unwrap_or_else(|exit| match exit {
             Exit::Help(text) => panic!("{text}"),
             Exit::Invalid(error) => panic!("{error}"),
@@ -45,7 +48,7 @@ impl LocalServer {
         let listeners = Listeners::bind(&settings).expect("free ports");
         let udp = listeners.udp_addresses().expect("bound sockets")[0];
         let http = listeners.http_addresses().expect("bound sockets")[0];
-        let node = Arc::new(Node::new(&settings, udp.port()));
+        let node = Arc::new(Node::open(&settings, udp.port()).unwrap_or_else(|error| panic!("{error}")));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Arc::clone(&node);
         let thread = thread::spawn(move || {

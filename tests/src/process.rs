@@ -27,8 +27,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `rendezvous` with these flags, on free loopback ports unless they say otherwise, and waits until it
-    /// is ready.
+    /// Starts `rendezvous` with these flags, on free loopback ports and without a store unless they say otherwise, and
+    /// waits until it is ready.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = command();
         command.args(flags);
@@ -42,6 +42,9 @@ impl Process {
             if !given.iter().any(|flag| flag.starts_with(name)) {
                 command.arg(format!("{name}=127.0.0.1:0"));
             }
+        }
+        if !given.iter().any(|flag| flag.starts_with("--store")) {
+            command.arg("--store=memory:");
         }
         command.arg("--log-format=json").stderr(Stdio::piped());
         let mut child = OwnedChild(command.spawn().expect("the program starts"));

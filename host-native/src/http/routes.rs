@@ -18,7 +18,7 @@ use rendezvous_protocol::{ClientId, Rejection};
 
 use super::Site;
 use super::answer::{Answer, answer, refuse};
-use crate::Node;
+use crate::{Node, Unconfirmed};
 
 /// The routes, and problems for whatever is none of them.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ impl Site for Routes {
 }
 
 async fn register(State(node): State<Arc<Node>>) -> Response {
-    answer(node.register().map(|body| to_json(&body)))
+    answer(confirmed(node.register()).await.map(|body| to_json(&body)))
 }
 
 async fn verify(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
@@ -83,7 +83,7 @@ async fn verify(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Respon
 }
 
 async fn logout(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
-    answer(node.logout(caller).map(|response| response.to_json()))
+    answer(confirmed(node.logout(caller)).await.map(|response| response.to_json()))
 }
 
 async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
@@ -92,6 +92,11 @@ async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Pee
 
 async fn peer_status(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
     look_up(&node, caller, peer, true)
+}
+
+/// What was said, once it will survive the process.
+async fn confirmed<T>(result: Result<Unconfirmed<T>, Rejection>) -> Result<T, Rejection> {
+    result?.confirmed().await
 }
 
 fn look_up<B: From<String>>(

@@ -18,8 +18,8 @@ thread_local! {
 #[test]
 fn a_key_whose_id_is_taken_is_drawn_again() {
     let node = node();
-    let first = node.register_with(draws([1])).unwrap();
-    let second = node.register_with(draws([1, 1, 2])).unwrap();
+    let first = node.register_with(draws([1])).unwrap().wait().unwrap();
+    let second = node.register_with(draws([1, 1, 2])).unwrap().wait().unwrap();
     assert_ne!(first.client_id, second.client_id);
     assert_eq!(second.client_id, ClientId::of(&PrivateKey::from_bytes([2; 32])));
     assert_eq!((node.stats().records, node.stats().counters.taken), (2, 2));
@@ -28,7 +28,7 @@ fn a_key_whose_id_is_taken_is_drawn_again() {
 #[test]
 fn a_generator_that_repeats_itself_or_fails_makes_the_server_unavailable() {
     let node = node();
-    node.register_with(draws([1])).unwrap();
+    node.register_with(draws([1])).unwrap().wait().unwrap();
     assert_eq!(node.register_with(draws(repeat_n(1, DRAWS))).unwrap_err(), Rejection::Unavailable);
     assert_eq!(node.register_with(|| Err("no entropy")).unwrap_err(), Rejection::Unavailable);
     assert_eq!(node.stats().records, 1);
@@ -37,11 +37,11 @@ fn a_generator_that_repeats_itself_or_fails_makes_the_server_unavailable() {
 #[test]
 fn clients_spread_over_the_shards() {
     let node = node();
-    for _ in 0..SHARDS * 20 {
-        node.register().unwrap();
+    for _ in 0..Shards::COUNT * 20 {
+        register(&node);
     }
-    let fullest = node.shards.iter().map(|shard| lock(shard).records()).max().unwrap();
-    assert!((20..100).contains(&fullest), "{fullest} in the fullest of {SHARDS} shards");
+    let fullest = node.shards.each().map(|server| server.records()).max().unwrap();
+    assert!((20..100).contains(&fullest), "{fullest} in the fullest shard");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn every_pulse_of_a_batch_gets_its_own_answer() {
     let ids: Vec<_> = (0..Server::BATCH * 3 / 2)
         .map(|n| match n % 3 {
             0 => ClientId::from_bytes([n as u8; 16]),
-            _ => node.register().unwrap().client_id,
+            _ => register(&node),
         })
         .collect();
     let mut pulses: Vec<_> = ids.iter().enumerate().map(|(n, &id)| Pulse { id, source: source(n) }).collect();
@@ -80,7 +80,7 @@ fn every_pulse_of_a_batch_gets_its_own_answer() {
 #[test]
 fn an_absence_is_known_to_every_shard_before_anything_is_handled() {
     let node = node();
-    let clients: Vec<_> = (0..SHARDS * 4).map(|_| node.register().unwrap().client_id).collect();
+    let clients: Vec<_> = (0..Shards::COUNT * 4).map(|_| register(&node)).collect();
     pass(2 * gone_after());
     for &client in &clients {
         assert_eq!(pulse(&node, client, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime);
@@ -92,7 +92,7 @@ fn an_absence_is_known_to_every_shard_before_anything_is_handled() {
 #[test]
 fn a_node_that_runs_has_no_absence() {
     let node = node();
-    let client = node.register().unwrap().client_id;
+    let client = register(&node);
     for _ in 0..gone_after() / 100 - 1 {
         pass(100);
         node.tick(|| true);
@@ -108,7 +108,7 @@ fn a_node_that_runs_has_no_absence() {
 /// and give everybody else more time.
 #[test]
 fn regression_a_long_tick_shows_that_it_runs() {
-    const CLIENTS: usize = SHARDS * TICK_BUDGET * 3;
+    const CLIENTS: usize = Shards::COUNT * TICK_BUDGET * 3;
     let node = node_of_gone(CLIENTS);
     READS.set(0);
     node.tick(|| true);
@@ -120,7 +120,7 @@ fn regression_a_long_tick_shows_that_it_runs() {
 #[test]
 fn regression_a_long_tick_can_be_ended() {
     // Twice as many in each shard as the first one is to lose: they are not all the same size.
-    const CLIENTS: usize = SHARDS * TICK_BUDGET * 6;
+    const CLIENTS: usize = Shards::COUNT * TICK_BUDGET * 6;
     let node = node_of_gone(CLIENTS);
     let asked = Cell::new(0);
     node.tick(|| {
@@ -133,7 +133,7 @@ fn regression_a_long_tick_can_be_ended() {
 #[test]
 fn calls_that_take_several_locks_get_along() {
     let node = node();
-    let clients: Vec<_> = (0..200).map(|_| node.register().unwrap().client_id).collect();
+    let clients: Vec<_> = (0..200).map(|_| register(&node)).collect();
     let pulses: Vec<_> =
         clients.iter().map(|&id| Pulse { id, source: ([192, 0, 2, 7], 4000).into() }).collect();
     let turns = |what: &(dyn Fn(usize) + Sync)| (0..2000).for_each(what);
@@ -148,7 +148,11 @@ fn calls_that_take_several_locks_get_along() {
                 });
             });
         }
-        scope.spawn(|| turns(&|_| drop(node.register().unwrap())));
+        scope.spawn(|| {
+            turns(&|_| {
+                register(&node);
+            });
+        });
         scope.spawn(|| turns(&|_| node.tick(|| true)));
     });
     assert_eq!(node.stats().records, 2200);
@@ -158,7 +162,7 @@ fn calls_that_take_several_locks_get_along() {
 fn node_of_gone(clients: usize) -> Node {
     let node = node();
     for _ in 0..clients {
-        node.register().unwrap();
+        register(&node);
     }
     for _ in 0..gone_after() / 1000 {
         pass(1000);
@@ -168,11 +172,16 @@ fn node_of_gone(clients: usize) -> Node {
 }
 
 fn node() -> Node {
-    let Ok(settings) = from_args(["rendezvous"]) else { panic!("the defaults are valid") };
-    Node::with_clock(&settings, 5024, || {
+    let Ok(settings) = from_args(["rendezvous", "--store=memory:"]) else { panic!("valid settings") };
+    Node::with(None, &settings, 5024, || {
         READS.set(READS.get() + 1);
         Clock { now: Instant::from_millis(NOW.get()), unix: UnixTime::from_millis(0) }
     })
+    .unwrap()
+}
+
+fn register(node: &Node) -> ClientId {
+    node.register().unwrap().wait().unwrap().client_id
 }
 
 fn pulse(node: &Node, id: ClientId, source: SocketAddr) -> PulseCode {

@@ -122,7 +122,7 @@ struct Options {
     #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_REPLY_WIDTH")]
     reply_width: Option<u8>,
 
-    /// Where to keep clients. memory: forgets them at a restart [default: memory:]
+    /// Where to keep clients: redb:PATH is a file, memory: forgets them at a restart [default: redb:rendezvous.redb]
     #[arg(long, value_name = "STORE", env = "RENDEZVOUS_STORE")]
     store: Option<Store>,
 
@@ -188,7 +188,7 @@ impl Options {
             advertise_udp_port: self.advertise_udp_port,
             timing,
             reply_width,
-            store: self.store.unwrap_or(Store::Memory),
+            store: self.store.unwrap_or_default(),
             log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
         })
     }
@@ -261,139 +261,4 @@ fn one_line(error: &clap::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use rendezvous_protocol::Millis;
-
-    use super::*;
-
-    fn settings(args: &[&str]) -> Result<Settings, String> {
-        from_args([&["rendezvous"], args].concat()).map_err(|exit| match exit {
-            Exit::Help(text) => text,
-            Exit::Invalid(error) => error.to_string(),
-        })
-    }
-
-    fn file(text: &str) -> Result<Settings, String> {
-        let options: Options = toml::from_str(text).map_err(|error| error.message().to_owned())?;
-        options.check().map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn without_options_the_defaults_are_the_specifications() {
-        let settings = settings(&[]).unwrap();
-        assert_eq!(settings.udp_listen, ["0.0.0.0:5024".parse().unwrap()]);
-        assert_eq!(settings.http_listen, ["0.0.0.0:5025".parse().unwrap()]);
-        assert_eq!(settings.timing, Timing::default());
-        assert_eq!(settings.reply_width, ReplyWidth::Two);
-        assert_eq!(settings.store, Store::Memory);
-    }
-
-    #[test]
-    fn every_option_is_read_from_the_command_line() {
-        let settings = settings(&[
-            "--udp-listen=127.0.0.1:1",
-            "--udp-listen",
-            "[::1]:2",
-            "--http-listen=127.0.0.1:3,127.0.0.1:4",
-            "--udp-threads=3",
-            "--advertise-udp-port=9",
-            "--pulse-interval=2s",
-            "--pulse-grace=200ms",
-            "--error-time=1m 30s",
-            "--reply-width=4",
-            "--store=memory:",
-            "--log-level=trace",
-            "--log-format=json",
-        ])
-        .unwrap();
-        assert_eq!(settings.udp_listen, ["127.0.0.1:1".parse().unwrap(), "[::1]:2".parse().unwrap()]);
-        assert_eq!(settings.http_listen.len(), 2);
-        assert_eq!((settings.udp_threads.get(), settings.advertise_udp_port), (3, Some(9)));
-        assert_eq!(settings.timing, Timing::new(Millis(2000), Millis(200), Millis(90_000)).unwrap());
-        assert_eq!(settings.reply_width, ReplyWidth::Four);
-        assert_eq!(settings.log, LogSettings { level: LogLevel::Trace, format: Some(LogFormat::Json) });
-    }
-
-    #[test]
-    fn every_option_is_read_from_the_file() {
-        let settings = file(
-            r#"
-            udp-listen = "[::]:5024"
-            udp-threads = 5
-            http-listen = ["0.0.0.0:1", "127.0.0.1:2"]
-            advertise-udp-port = 9
-            pulse-interval = "2s"
-            pulse-grace = "200ms"
-            error-time = "1m 30s"
-            reply-width = 1
-            store = "memory:"
-            log-level = "warn"
-            log-format = "text"
-            "#,
-        )
-        .unwrap();
-        assert_eq!(settings.udp_listen, ["[::]:5024".parse().unwrap()]);
-        assert_eq!(settings.udp_threads.get(), 5);
-        assert_eq!(settings.http_listen.len(), 2);
-        assert_eq!(settings.timing.error_time(), Millis(90_000));
-        assert_eq!(settings.reply_width, ReplyWidth::One);
-        assert_eq!(settings.log, LogSettings { level: LogLevel::Warn, format: Some(LogFormat::Text) });
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_in_one_line() {
-        for (args, names) in [
-            (&["--pulse-intervall=1s"][..], "'--pulse-intervall'"),
-            (&["--pulse-interval=soon"], "'--pulse-interval <DURATION>'"),
-            (&["--pulse-interval=0s"], "the pulse interval must be longer than zero"),
-            (
-                &["--pulse-grace=3m"],
-                "the pulse grace (180000 ms) must be shorter than the error time (180000 ms)",
-            ),
-            (&["--reply-width=3"], "--reply-width: 3"),
-            (&["--udp-listen=localhost"], "'--udp-listen <ADDRESS:PORT>'"),
-            (&["--udp-threads=0"], "'--udp-threads <COUNT>'"),
-            (&["--advertise-udp-port=0"], "--advertise-udp-port: 0"),
-            (&["--store=floppy:"], "'--store <STORE>'"),
-            (&["--log-level=loud"], "'--log-level <LEVEL>'"),
-            (&["serve"], "'serve'"),
-            (&["--config=/nowhere/at-all.toml"], "/nowhere/at-all.toml: "),
-        ] {
-            let error = settings(args).unwrap_err();
-            assert!(error.contains(names), "{error}");
-            assert!(!error.contains('\n'), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_file_is_checked_like_flags() {
-        for (text, names) in [
-            ("puls-interval = \"1s\"", "unknown field `puls-interval`"),
-            ("pulse-interval = 30", "invalid type"),
-            ("pulse-interval = \"1 fortnight\"", "\"1 fortnight\" is no duration"),
-            ("udp-listen = []", "--udp-listen: at least one"),
-            ("udp-listen = 5024", "expected an address"),
-            ("pulse-grace = \"5m\"", "must be shorter than the error time"),
-        ] {
-            let error = file(text).unwrap_err();
-            assert!(error.contains(names), "{error}");
-        }
-    }
-
-    #[test]
-    fn an_earlier_source_wins_option_by_option() {
-        let options = |text: &str| toml::from_str::<Options>(text).unwrap();
-        let flags = options("pulse-interval = \"10s\"\nlog-level = \"debug\"");
-        let file = options("pulse-interval = \"20s\"\nerror-time = \"1m\"");
-        let settings = flags.or(file).check().unwrap();
-        assert_eq!(settings.timing.pulse_interval(), Millis(10_000));
-        assert_eq!(settings.timing.error_time(), Millis(60_000));
-        assert_eq!(settings.log.level, LogLevel::Debug);
-    }
-
-    #[test]
-    fn help_and_version_are_no_errors() {
-        assert!(settings(&["--help"]).unwrap_err().contains("--pulse-interval"));
-        assert!(settings(&["--version"]).unwrap_err().starts_with("rendezvous "));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The values of single options, read from text.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use rendezvous_protocol::Millis;
@@ -39,6 +40,15 @@ impl TryFrom<String> for HumanDuration {
 pub enum Store {
     /// `memory:`: nowhere. A restart forgets all clients.
     Memory,
+    /// `redb:PATH`: in this file.
+    Redb(PathBuf),
+}
+
+impl Default for Store {
+    /// A file in the folder that the server is started in.
+    fn default() -> Self {
+        Self::Redb("rendezvous.redb".into())
+    }
 }
 
 impl FromStr for Store {
@@ -47,7 +57,11 @@ impl FromStr for Store {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "memory:" => Ok(Self::Memory),
-            _ => Err(format!("{text:?} is no store of this version; there is memory:")),
+            "redb:" => Err("redb: lacks the path of a file, as in redb:rendezvous.redb".into()),
+            _ => match text.strip_prefix("redb:") {
+                Some(path) => Ok(Self::Redb(path.into())),
+                None => Err(format!("{text:?} is no store of this version; there are redb:PATH and memory:")),
+            },
         }
     }
 }
@@ -64,6 +78,7 @@ impl fmt::Display for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("memory:"),
+            Self::Redb(path) => write!(f, "redb:{}", path.display()),
         }
     }
 }
@@ -113,10 +128,15 @@ mod tests {
     #[test]
     fn a_store_that_is_not_there_is_named() {
         assert_eq!("memory:".parse(), Ok(Store::Memory));
-        assert_eq!(
-            "floppy:A".parse::<Store>().unwrap_err(),
-            "\"floppy:A\" is no store of this version; there is memory:"
-        );
-        assert_eq!(Store::Memory.to_string(), "memory:");
+        assert_eq!("redb:/var/lib/r.redb".parse(), Ok(Store::Redb("/var/lib/r.redb".into())));
+        for (text, error) in [
+            ("floppy:A", "\"floppy:A\" is no store of this version; there are redb:PATH and memory:"),
+            ("redb:", "redb: lacks the path of a file, as in redb:rendezvous.redb"),
+        ] {
+            assert_eq!(text.parse::<Store>().unwrap_err(), error);
+        }
+        for store in [Store::Memory, Store::default()] {
+            assert_eq!(store.to_string().parse(), Ok(store));
+        }
     }
 }

@@ -28,6 +28,8 @@ counters! {
     dropped_port_zero,
     /// Clients that registered.
     registered,
+    /// Registrations among these that were taken back, since they could not be stored.
+    withdrawn,
     /// Registrations refused because a live client had the id.
     taken,
     /// Clients put back from a store.

@@ -40,6 +40,7 @@ use alloc::vec::Vec;
 use crate::lifecycle::{Decision, Effect};
 use crate::{ClientId, Instant, Progress, Record};
 
+mod kept;
 mod page;
 mod pages;
 mod slot;
@@ -149,9 +150,7 @@ impl Table {
 
     /// Puts a record in, in place of one that may be there.
     pub(super) fn insert(&mut self, id: ClientId, record: Record, deadline: Instant) {
-        if let Some(at) = self.find(&id) {
-            self.remove(at);
-        }
+        self.delete(&id);
         let number = self.page_for(&id);
         let page = &mut self.pages[number];
         let before = page.capacity();

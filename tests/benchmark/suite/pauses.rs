@@ -93,9 +93,10 @@ struct Registered {
 }
 
 fn grow(clients: usize) -> Outcome<Found> {
-    let arguments = ["rendezvous"].into_iter().chain(PATIENT);
+    let arguments = ["rendezvous", "--store=memory:"].into_iter().chain(PATIENT);
     let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
-    let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
+    let node =
+        Node::open(&settings, settings::DEFAULT_UDP_PORT).map_err(|error| failure(error.to_string()))?;
     let registered = Registered::with_room(clients);
     let stopped = AtomicBool::new(false);
     let start = Instant::now();
@@ -168,7 +169,10 @@ impl Registered {
 
     fn fill(&self, node: &Node) -> Outcome<()> {
         for (number, [low, high]) in self.ids.iter().enumerate() {
-            let body = node.register().map_err(|error| failure(format!("not registered: {error:?}")))?;
+            let body = node
+                .register()
+                .and_then(|body| body.wait())
+                .map_err(|error| failure(format!("not registered: {error:?}")))?;
             let id = u128::from_le_bytes(*body.client_id.as_bytes());
             low.store(id as u64, Ordering::Relaxed);
             high.store((id >> 64) as u64, Ordering::Relaxed);

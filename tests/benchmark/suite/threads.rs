@@ -119,12 +119,16 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
 
 /// Pulses a second that a node handles for one thread, and for two: medians of slices in turns.
 fn contention(bench: &Bench) -> Outcome<[f64; 2]> {
-    let arguments = ["rendezvous"].into_iter().chain(PATIENT);
+    let arguments = ["rendezvous", "--store=memory:"].into_iter().chain(PATIENT);
     let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
-    let node = Node::new(&settings, settings::DEFAULT_UDP_PORT);
+    let node =
+        Node::open(&settings, settings::DEFAULT_UDP_PORT).map_err(|error| failure(error.to_string()))?;
     let mut ids = vec![];
     for _ in 0..bench.sizes.clients {
-        let body = node.register().map_err(|error| failure(format!("not registered: {error:?}")))?;
+        let body = node
+            .register()
+            .and_then(|body| body.wait())
+            .map_err(|error| failure(format!("not registered: {error:?}")))?;
         ids.push(body.client_id);
     }
     let mut rates = [vec![], vec![]];

@@ -1,0 +1,168 @@
+//! Why a store cannot be used: what it is called, what is wrong, and what to do.
+
+use std::{fmt, io};
+
+use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
+
+/// Why a store cannot be opened. Printed it is one line.
+#[derive(Debug)]
+pub enum StoreError {
+    /// Another process has it.
+    InUse {
+        /// The store.
+        name: String,
+    },
+    /// The system does not let us.
+    Io {
+        /// The store.
+        name: String,
+        /// What it says.
+        error: io::Error,
+    },
+    /// It is damaged, or not a store of this program.
+    Damaged {
+        /// The store.
+        name: String,
+        /// What was found.
+        what: String,
+    },
+    /// A later version of this program wrote it.
+    Newer {
+        /// The store.
+        name: String,
+        /// The version of its format.
+        format: u64,
+    },
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse { name } => write!(
+                f,
+                "the store {name} is in use by another process: stop that, or choose another one with --store"
+            ),
+            Self::Io { name, error } => write!(f, "the store {name} cannot be used: {error}"),
+            Self::Damaged { name, what } => write!(
+                f,
+                "the store {name} is damaged or no store of this program ({what}): put back a copy, or move it away to start \
+                 without its clients; `rendezvous store check {name}` looks at all of it"
+            ),
+            Self::Newer { name, format } => write!(
+                f,
+                "the store {name} was written by a later version of this program (format {format}; this one reads {})",
+                super::log::FORMAT
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// A store that could not be brought up to date before the end.
+#[derive(Debug)]
+pub struct Unwritten {
+    name: String,
+    changes: Option<usize>,
+}
+
+impl Unwritten {
+    pub(crate) fn changes(name: &str, changes: usize) -> Self {
+        Self { name: name.into(), changes: Some(changes) }
+    }
+
+    pub(crate) fn unknown(name: &str) -> Self {
+        Self { name: name.into(), changes: None }
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the store {} lacks ", self.name)?;
+        match self.changes {
+            Some(changes) => write!(f, "{changes} changes of the last moments")?,
+            None => write!(f, "what its writer had not written when it failed")?,
+        }
+        f.write_str(": addresses may be old, and clients may come back that are gone. Whatever was acknowledged is there")
+    }
+}
+
+impl std::error::Error for Unwritten {}
+
+/// Why something with an open store failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Another handle has the file.
+    InUse,
+    /// The disk is full, say, or cannot be read.
+    Io(io::Error),
+    /// What the file holds is not what was written.
+    Damaged(String),
+    /// It has the format of a later version.
+    Newer(u64),
+}
+
+impl Failure {
+    /// The error of opening the store of this name.
+    pub(crate) fn opening(self, name: String) -> StoreError {
+        match self {
+            Self::InUse => StoreError::InUse { name },
+            Self::Io(error) => StoreError::Io { name, error },
+            Self::Damaged(what) => StoreError::Damaged { name, what },
+            Self::Newer(format) => StoreError::Newer { name, format },
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse => f.write_str("another process has it"),
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Damaged(what) => write!(f, "it is damaged: {what}"),
+            Self::Newer(format) => write!(f, "it has format {format}"),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// The library's errors, of whichever call.
+macro_rules! from_library {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::of(error.into())
+            }
+        })*
+    };
+}
+
+from_library!(StorageError, DatabaseError, TransactionError, CommitError, TableError);
+
+impl Failure {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the list is open, and what is not in it here comes of no damage"
+    )]
+    fn of(error: redb::Error) -> Self {
+        use redb::Error;
+        match error {
+            Error::DatabaseAlreadyOpen => Self::InUse,
+            Error::Io(error) => Self::Io(error),
+            Error::Corrupted(what) => Self::Damaged(what),
+            // A file of some other program, or of another version of the library.
+            Error::TableTypeMismatch { .. }
+            | Error::TableIsMultimap(_)
+            | Error::TypeDefinitionChanged { .. }
+            | Error::TableDoesNotExist(_)
+            | Error::UpgradeRequired(_)
+            | Error::RepairAborted => Self::Damaged(error.to_string()),
+            other => Self::Io(io::Error::other(other)),
+        }
+    }
+}
