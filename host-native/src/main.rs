@@ -1,14 +1,16 @@
-//! The command `rendezvous`: settings from the command line, then serve until told to stop.
+//! The command `rendezvous`: settings from the command line, then serve until told to stop, or see to a store.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 
-use rendezvous_native::settings::{self, Settings};
+use rendezvous_native::settings::{self, Command, Invocation, Settings};
 use rendezvous_native::{Listeners, Node, logging, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
+
+mod store_command;
 
 /// The command line, the environment or the configuration file is wrong.
 const EXIT_USAGE: u8 = 2;
@@ -17,7 +19,13 @@ const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
     let settings = match settings::from_process() {
-        Ok(settings) => settings,
+        Ok(Invocation::Serve(settings)) => settings,
+        Ok(Invocation::Run(Command::Store(command))) => {
+            return match store_command::run(command) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&*error, EXIT_FAILURE),
+            };
+        }
         Err(settings::Exit::Help(text)) => {
             let _ = write!(io::stdout(), "{text}");
             return ExitCode::SUCCESS;

@@ -10,10 +10,12 @@ use std::path::PathBuf;
 
 use rendezvous_protocol::{ReplyWidth, Timing};
 
+mod commands;
 mod options;
 mod values;
 
-pub use options::{Exit, from_args, from_process};
+pub use commands::{Command, StoreCommand, StorePath};
+pub use options::{Exit, Invocation, from_args, from_process};
 pub use values::{LogFormat, LogLevel, Store};
 
 /// Port of the pulses (specification, UDP Heartbeating).

@@ -15,17 +15,18 @@
 
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rendezvous_protocol::{ClientId, Clock, Rejection, StoredRecord};
+use rendezvous_protocol::{ClientId, Clock, Rejection, Server, StoredRecord};
 
 mod entry;
 mod error;
 pub(crate) mod log;
 mod medium;
 mod meter;
+pub mod operator;
 mod queue;
 mod writer;
 
@@ -219,31 +220,60 @@ fn open_or_create(medium: &dyn Medium, meter: &Arc<Meter>) -> Result<OpenLog, Fa
 
 /// Puts the clients of the log back.
 fn load(log: &Log, shards: &Shards, name: &str) -> Result<(), Failure> {
-    let mut servers = shards.all();
-    let mut removed = HashSet::new();
+    let mut loader = Loader { servers: shards.all(), removed: HashSet::new(), batch: vec![] };
     let total = log.len();
     let mut reported = Instant::now();
     log.read(
-        |entry| match entry {
-            Entry::Removed(id) => {
-                if servers[Shards::number_of(id)].record(id).is_none() {
-                    removed.insert(id);
-                }
-            }
-            Entry::Put(id, stored) => {
-                let server = &mut servers[Shards::number_of(id)];
-                if server.record(id).is_none() && !removed.contains(&id) {
-                    server.restore(id, stored.address);
-                }
-            }
-        },
+        |entry| loader.take(entry),
         |done| {
             if reported.elapsed() >= REPORT_EVERY {
                 reported = Instant::now();
                 tracing::info!(store = name, "loading clients: {done} of {total} entries");
             }
         },
-    )
+    )?;
+    loader.put_batch();
+    Ok(())
+}
+
+/// Takes the entries of a log, the latest first.
+struct Loader<'a> {
+    servers: [MutexGuard<'a, Server>; Shards::COUNT],
+    /// Who was there once, and is not any more.
+    removed: HashSet<ClientId>,
+    /// Entries that are dealt with together, so that the memory for all of them is fetched at once: that halves the time.
+    batch: Vec<Entry>,
+}
+
+impl Loader<'_> {
+    fn take(&mut self, entry: Entry) {
+        self.batch.push(entry);
+        if self.batch.len() == Server::BATCH {
+            self.put_batch();
+        }
+    }
+
+    fn put_batch(&mut self) {
+        let servers = &self.servers;
+        Server::prefetch(self.batch.iter().map(|entry| {
+            let id = entry.id();
+            (&*servers[Shards::number_of(id)], id)
+        }));
+        for entry in self.batch.drain(..) {
+            let id = entry.id();
+            let server = &mut self.servers[Shards::number_of(id)];
+            // Whatever came before it is the later word on this client.
+            if server.record(id).is_some() || self.removed.contains(&id) {
+                continue;
+            }
+            match entry {
+                Entry::Put(_, stored) => server.restore(id, stored.address),
+                Entry::Removed(_) => {
+                    self.removed.insert(id);
+                }
+            }
+        }
+    }
 }
 
 /// The medium that a path of the settings means.

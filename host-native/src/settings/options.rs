@@ -5,16 +5,27 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use rendezvous_protocol::{
     DEFAULT_ERROR_TIME, DEFAULT_PULSE_GRACE, DEFAULT_PULSE_INTERVAL, ReplyWidth, Timing,
 };
 use serde::{Deserialize, Deserializer};
 
+use super::commands::Command;
 use super::values::{HumanDuration, LogFormat, LogLevel, Store};
 use super::{
     DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Settings,
 };
+
+/// What the program is to do.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Serve.
+    Serve(Box<Settings>),
+    /// Something else.
+    Run(Command),
+}
 
 /// Why there are no settings.
 #[derive(Debug)]
@@ -25,38 +36,50 @@ pub enum Exit {
     Invalid(InvalidSettings),
 }
 
-/// The settings that the arguments of this process, its environment and the file named by `--config` add up to.
+/// What the arguments of this process, its environment and the file named by `--config` ask for.
 ///
 /// # Errors
 /// [`Exit`]
-pub fn from_process() -> Result<Settings, Exit> {
+pub fn from_process() -> Result<Invocation, Exit> {
     read(CommandLine::command(), std::env::args_os())
 }
 
 /// The settings that these arguments (the first is the program's name) and the file named by `--config` add up to,
-/// whatever the environment.
+/// whatever the environment. They must not ask for anything but serving.
 ///
 /// # Errors
 /// [`Exit`]
 pub fn from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, Exit> {
-    read(CommandLine::command().mut_args(|arg| arg.env(None::<&str>)), args)
+    match read(CommandLine::command().mut_args(|arg| arg.env(None::<&str>)), args)? {
+        Invocation::Serve(settings) => Ok(*settings),
+        Invocation::Run(_) => Err(Exit::Invalid(InvalidSettings("these arguments are no server's".into()))),
+    }
 }
 
 fn read(
     command: clap::Command,
     args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-) -> Result<Settings, Exit> {
+) -> Result<Invocation, Exit> {
     let parsed =
         command.try_get_matches_from(args).and_then(|matches| CommandLine::from_arg_matches(&matches));
     let command_line = parsed.map_err(|error| {
-        if error.use_stderr() {
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            // Its text is the whole help.
+            Exit::Invalid(InvalidSettings(
+                "which command: store check, store export or store import? (see --help)".into(),
+            ))
+        } else if error.use_stderr() {
             Exit::Invalid(InvalidSettings(one_line(&error)))
         } else {
             Exit::Help(error.to_string())
         }
     })?;
+    if let Some(command) = command_line.command {
+        return Ok(Invocation::Run(command));
+    }
     let file = command_line.config.as_deref().map(read_file).transpose().map_err(Exit::Invalid)?;
-    command_line.options.or(file.unwrap_or_default()).check().map_err(Exit::Invalid)
+    let settings = command_line.options.or(file.unwrap_or_default()).check().map_err(Exit::Invalid)?;
+    Ok(Invocation::Serve(Box::new(settings)))
 }
 
 /// A rendezvous server: clients behind NATs register over HTTP, keep a UDP mapping alive with a pulse, and look up
@@ -65,8 +88,12 @@ fn read(
 /// Every option can also be set in the environment (--pulse-interval is RENDEZVOUS_PULSE_INTERVAL) and in the file
 /// named by --config (pulse-interval = "30s"). A flag wins over the environment, the environment over the file.
 #[derive(Debug, Parser)]
-#[command(name = "rendezvous", version, mut_args(|arg| arg.hide_env(true)))]
+#[command(name = "rendezvous", version, mut_args(|arg| arg.hide_env(true)), disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
 struct CommandLine {
+    /// Serves without one.
+    #[command(subcommand)]
+    command: Option<Command>,
+
     /// A TOML file with more options
     #[arg(long, value_name = "FILE", env = "RENDEZVOUS_CONFIG")]
     config: Option<PathBuf>,

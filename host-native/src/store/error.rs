@@ -153,6 +153,12 @@ impl Failure {
         use redb::Error;
         match error {
             Error::DatabaseAlreadyOpen => Self::InUse,
+            // What is read is no store, or ends too early. The system itself has no such errors.
+            Error::Io(error)
+                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+            {
+                Self::Damaged(error.to_string())
+            }
             Error::Io(error) => Self::Io(error),
             Error::Corrupted(what) => Self::Damaged(what),
             // A file of some other program, or of another version of the library.

@@ -75,6 +75,12 @@ impl FileMedium {
         }
         Ok(Self { path: path.to_owned(), fresh: beside(".new"), _lock: lock })
     }
+
+    /// Removes the latest [`Medium::fresh`] one, if it is still there: it will not take the place of the store.
+    pub(crate) fn discard(&self) {
+        // If it cannot be removed it is in nobody's way.
+        let _ = fs::remove_file(&self.fresh);
+    }
 }
 
 impl Medium for FileMedium {

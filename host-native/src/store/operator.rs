@@ -1,0 +1,237 @@
+//! What an operator can do with a store that no server has open: look at it, save it, and make one.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::mem;
+use std::path::Path;
+use std::sync::Arc;
+use std::{error, fmt};
+
+use rendezvous_protocol::{ClientId, StoredRecord, UnixTime, canonical_address};
+use serde::{Deserialize, Serialize};
+
+use super::entry::Entry;
+use super::log::Log;
+use super::medium::{FileMedium, Medium};
+use super::meter::{Meter, Metered};
+use super::{Failure, StoreError};
+
+/// How many clients an import writes in one commit.
+const CLIENTS_AT_ONCE: usize = 20_000;
+
+/// What a store holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Clients.
+    pub clients: u64,
+    /// Those of them that have an address: that have pulsed.
+    pub with_address: u64,
+    /// Entries of the log: also those that no longer mean anything.
+    pub entries: u64,
+    /// The length of the file.
+    pub bytes: u64,
+}
+
+/// Why an operator's command failed.
+#[derive(Debug)]
+pub enum OperatorError {
+    /// The store is the trouble.
+    Store(StoreError),
+    /// There is no such store.
+    Missing(String),
+    /// There is such a store already.
+    Exists(String),
+    /// What was exported could not be written.
+    Output(io::Error),
+    /// What is to be imported could not be read.
+    Input(io::Error),
+    /// This line is no client.
+    Line(u64, String),
+}
+
+impl fmt::Display for OperatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Missing(name) => write!(f, "there is no store {name}"),
+            Self::Exists(name) => {
+                write!(
+                    f,
+                    "there is a store {name} already: import makes a new one, so move that away or choose another name"
+                )
+            }
+            Self::Output(error) => write!(f, "the export cannot be written, and is not complete: {error}"),
+            Self::Input(error) => write!(f, "the import cannot be read, and nothing was made of it: {error}"),
+            Self::Line(number, what) => {
+                write!(f, "line {number} is no client, and nothing was made of the others: {what}")
+            }
+        }
+    }
+}
+
+impl error::Error for OperatorError {}
+
+impl From<StoreError> for OperatorError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A client as a line of JSON.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    client_id: ClientId,
+    /// `null` if it never pulsed.
+    address: Option<std::net::SocketAddr>,
+    /// Milliseconds since the Unix epoch, as are all times here.
+    last_seen: Option<u64>,
+    last_pulse: Option<u64>,
+}
+
+impl Line {
+    fn of(id: ClientId, record: &StoredRecord) -> Self {
+        let millis = |time: Option<UnixTime>| time.map(UnixTime::as_millis);
+        Self {
+            client_id: id,
+            address: record.address,
+            last_seen: millis(record.last_seen),
+            last_pulse: millis(record.last_pulse),
+        }
+    }
+
+    fn entry(self) -> Entry {
+        let unix = |millis: Option<u64>| millis.map(UnixTime::from_millis);
+        let record = StoredRecord {
+            address: self.address.map(canonical_address),
+            last_seen: unix(self.last_seen),
+            last_pulse: unix(self.last_pulse),
+        };
+        Entry::Put(self.client_id, record)
+    }
+}
+
+/// Reads all of the store at `path`. `progress` is told how many entries were read, and how many there are.
+///
+/// A store whose server was killed is brought in order first, as the server's next start would do.
+///
+/// # Errors
+/// [`OperatorError`], if it is damaged say.
+pub fn check(path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<Contents, OperatorError> {
+    read(path, &mut |_, _| Ok(()), progress)
+}
+
+/// Writes the clients of the store at `path` to `output`, one a line, in no order that means anything. For `progress` and what
+/// happens to the store see [`check`].
+///
+/// # Errors
+/// [`OperatorError`]
+pub fn export(
+    path: &Path,
+    output: &mut dyn Write,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Contents, OperatorError> {
+    let contents = read(
+        path,
+        &mut |id, record| {
+            serde_json::to_writer(&mut *output, &Line::of(id, record))?;
+            output.write_all(b"\n")
+        },
+        progress,
+    )?;
+    output.flush().map_err(OperatorError::Output)?;
+    Ok(contents)
+}
+
+/// Makes a new store at `path` of the clients in `input`, one a line as [`export`] writes them. If a client is there twice, the
+/// later line counts. `progress` is told how many lines were read. Nothing is made unless all of it is good.
+///
+/// # Errors
+/// [`OperatorError`]
+pub fn import(
+    path: &Path,
+    input: &mut dyn BufRead,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, OperatorError> {
+    let name = path.display().to_string();
+    if path.exists() {
+        return Err(OperatorError::Exists(name));
+    }
+    let medium = FileMedium::lock(path)?;
+    let imported = fill(&medium, &name, input, progress);
+    if imported.is_err() {
+        medium.discard();
+    }
+    imported
+}
+
+fn fill(
+    medium: &FileMedium,
+    name: &str,
+    input: &mut dyn BufRead,
+    progress: &mut dyn FnMut(u64),
+) -> Result<u64, OperatorError> {
+    let failed = |failure: Failure| OperatorError::Store(failure.opening(name.to_owned()));
+    let backend = medium.fresh().map_err(|error| failed(error.into()))?;
+    let mut log = Log::create(Metered::new(backend, Arc::new(Meter::default()))).map_err(failed)?;
+    let (mut entries, mut clients) = (vec![], HashSet::new());
+    for (number, line) in (1..).zip(input.lines()) {
+        let line = line.map_err(OperatorError::Input)?;
+        if !line.trim().is_empty() {
+            let line: Line = serde_json::from_str(&line)
+                .map_err(|error| OperatorError::Line(number, error.to_string()))?;
+            clients.insert(line.client_id);
+            entries.push(line.entry());
+        }
+        if entries.len() == CLIENTS_AT_ONCE {
+            log.append(mem::take(&mut entries).into_iter(), None).map_err(failed)?;
+            progress(number);
+        }
+    }
+    log.append(entries.into_iter(), None).map_err(failed)?;
+    log.close().map_err(failed)?;
+    medium.replace().map_err(|error| failed(error.into()))?;
+    Ok(clients.len() as u64)
+}
+
+/// Shows each client to `look`, once and as it is now.
+fn read(
+    path: &Path,
+    look: &mut dyn FnMut(ClientId, &StoredRecord) -> io::Result<()>,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Contents, OperatorError> {
+    let name = path.display().to_string();
+    let failed = |failure: Failure| OperatorError::Store(failure.opening(name.clone()));
+    let bytes = match fs::metadata(path) {
+        Ok(file) => file.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OperatorError::Missing(name)),
+        Err(error) => return Err(failed(error.into())),
+    };
+    let medium = FileMedium::lock(path)?;
+    let backend = medium.open().map_err(|error| failed(error.into()))?;
+    let backend = backend.ok_or_else(|| OperatorError::Missing(name.clone()))?;
+    let log = Log::open(Metered::new(backend, Arc::new(Meter::default()))).map_err(failed)?;
+    let mut contents = Contents { entries: log.len(), bytes, ..Contents::default() };
+    // The latest entry of a client comes first; the others mean nothing.
+    let mut seen = HashSet::new();
+    let mut written = Ok(());
+    log.read(
+        |entry| {
+            let is_latest = seen.insert(entry.id());
+            if let Entry::Put(id, record) = entry
+                && is_latest
+                && written.is_ok()
+            {
+                contents.clients += 1;
+                contents.with_address += u64::from(record.address.is_some());
+                written = look(id, &record);
+            }
+        },
+        |done| progress(done, contents.entries),
+    )
+    .map_err(failed)?;
+    written.map_err(OperatorError::Output)?;
+    log.close().map_err(failed)?;
+    Ok(contents)
+}
