@@ -1,27 +1,52 @@
 //! The specification, statement by statement, against a real server on real sockets.
 //!
-//! The checks are in the library, so that they can judge any server; here each is a test with a server of its own.
+//! The checks are in the library, so that they can judge any server; here each is a test with a server of its own, once
+//! with each kind of store.
 
 use rendezvous_tests::conformance::{self, credentials, lifecycle, pulses, routes};
-use rendezvous_tests::local::LocalServer;
+use rendezvous_tests::local::{LocalServer, SHORT_TIMING};
 
-/// A test for each named check, and the list of them.
+use crate::directory::Directory;
+
+/// For each named check a test on each kind of store, and the list of them.
 macro_rules! conforms {
-    ($($module:ident on $server:ident: $($name:ident),* $(,)?;)*) => {
-        $($(
-            #[test]
-            fn $name() {
-                let server = LocalServer::$server();
-                conformance::run((stringify!($name), $module::$name), server.target());
-            }
-        )*)*
+    ($($module:ident with $timing:ident: $($name:ident),* $(,)?;)*) => {
+        mod memory {
+            $($(
+                #[test]
+                fn $name() {
+                    let server = LocalServer::with(&$timing);
+                    conformance::run((stringify!($name), $module::$name), server.target());
+                }
+            )*)*
+
+            use super::*;
+        }
+
+        mod redb {
+            $($(
+                #[test]
+                fn $name() {
+                    let directory = Directory::new(concat!("spec-", stringify!($name)));
+                    let store = format!("--store=redb:{}/clients.redb", directory.path().display());
+                    let server = LocalServer::with(&[&$timing[..], &[&store]].concat());
+                    conformance::run((stringify!($name), $module::$name), server.target());
+                    assert!(!server.node().stats().store_is_failing);
+                }
+            )*)*
+
+            use super::*;
+        }
 
         const LISTED: &[&str] = &[$($(stringify!($name)),*),*];
     };
 }
 
+/// For what does not wait for a deadline: the timing of the specification.
+const DEFAULT_TIMING: [&str; 0] = [];
+
 conforms! {
-    pulses on with_default_timing:
+    pulses with DEFAULT_TIMING:
         a_pulse_on_time_is_answered_1020,
         a_pulse_with_a_key_nobody_has_is_answered_1060,
         the_reply_is_a_16_bit_big_endian_integer,
@@ -32,7 +57,7 @@ conforms! {
         two_clients_may_pulse_from_one_socket,
         a_registration_tells_where_and_how_often_to_pulse;
 
-    routes on with_default_timing:
+    routes with DEFAULT_TIMING:
         register_answers_with_id_key_timestamp_and_ok,
         no_two_registrations_share_an_id_or_a_key,
         verify_answers_with_id_timestamp_and_ok,
@@ -52,7 +77,7 @@ conforms! {
         no_answer_may_be_cached,
         a_body_is_ignored;
 
-    credentials on with_default_timing:
+    credentials with DEFAULT_TIMING:
         a_bearer_key_is_taken_in_either_case,
         without_a_header_credentials_are_missing,
         a_header_that_is_no_bearer_key_is_malformed,
@@ -65,7 +90,7 @@ conforms! {
         a_peer_is_named_by_the_path_and_not_by_the_query,
         what_is_wrong_first_is_said_first;
 
-    lifecycle on with_short_timing:
+    lifecycle with SHORT_TIMING:
         a_new_client_is_online_and_was_never_heard_over_udp,
         a_client_that_pulses_stays_online,
         a_silent_client_is_online_until_interval_plus_grace_and_then_pending,

@@ -26,18 +26,16 @@ pub struct LocalServer {
 impl LocalServer {
     /// Starts a server on loopback with the timing of the specification: for what does not wait for a deadline.
     pub fn with_default_timing() -> Self {
-        Self::with(&["--udp-listen=127.0.0.1:0"])
+        Self::with(&[])
     }
 
-    /// Starts a server on loopback with [`SHORT_TIMING`].
-    pub fn with_short_timing() -> Self {
-        Self::with(&[&["--udp-listen=127.0.0.1:0"][..], &SHORT_TIMING].concat())
-    }
-
-    /// Starts a server with these flags, without a store unless they name one; HTTP is on loopback.
+    /// Starts a server with these flags, on loopback unless they say otherwise, and without a store unless they name one.
     pub fn with(flags: &[&str]) -> Self {
         let mut args =
             [&["rendezvous", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"], flags].concat();
+        if !flags.iter().any(|flag| flag.starts_with("--udp-listen")) {
+            args.push("--udp-listen=127.0.0.1:0");
+        }
         if !flags.iter().any(|flag| flag.starts_with("--store")) {
             args.push("--store=memory:");
         }

@@ -66,6 +66,19 @@ impl Process {
         process
     }
 
+    /// Kills it, and returns when it is dead.
+    pub fn kill(mut self) {
+        self.signal(Signal::SIGKILL);
+        self.wait();
+    }
+
+    /// The flags that make another process listen where this one does.
+    pub fn same_ports(&self) -> Vec<String> {
+        [("udp", "--udp-listen"), ("http", "--http-listen")]
+            .map(|(what, flag)| format!("{flag}={}", self.addresses(&format!("({what})"))[0]))
+            .into()
+    }
+
     /// How to reach it.
     pub fn target(&self) -> &Target {
         &self.target

@@ -32,6 +32,11 @@ struct TooSlow;
 pub struct Since(Instant);
 
 impl Since {
+    /// The time since something that happened then.
+    pub fn when(then: Instant) -> Self {
+        Self(then)
+    }
+
     /// Does something that starts the clock: its beginning counts.
     pub fn doing<T>(action: impl FnOnce() -> T) -> (Self, T) {
         let since = Self(Instant::now());
