@@ -179,6 +179,13 @@ impl Store {
         }
     }
 
+    /// Waits until nothing is left to be written.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        let Self::File(keeper) = self else { return };
+        keeper.queue.settle();
+    }
+
     /// Writes what is still to be written, and lets go of the file.
     ///
     /// # Errors

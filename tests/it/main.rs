@@ -16,4 +16,5 @@ mod lookups;
 mod restart;
 mod shutdown;
 mod spec;
+mod store_commands;
 mod threads;

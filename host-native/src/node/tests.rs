@@ -10,6 +10,8 @@ use rendezvous_protocol::{Instant, Timing, UnixTime};
 use super::*;
 use crate::settings::from_args;
 
+mod durable;
+
 thread_local! {
     static NOW: Cell<u64> = const { Cell::new(1_000_000) };
     static READS: Cell<usize> = const { Cell::new(0) };

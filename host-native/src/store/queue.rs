@@ -199,6 +199,19 @@ impl Queue {
         self.lock().failing
     }
 
+    /// Waits until there is nothing to write and the writer waits without an end.
+    #[cfg(test)]
+    pub(crate) fn settle(&self) {
+        loop {
+            let state = self.lock();
+            if state.sleeping && state.work.waiting() == 0 && state.changed.is_empty() {
+                return;
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn wake(&self, state: MutexGuard<'_, State>) {
         let sleeping = state.sleeping;
         drop(state);
