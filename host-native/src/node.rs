@@ -150,7 +150,7 @@ impl Node {
                 }
             }
         }
-        self.store.changed(&moved);
+        self.store.changed(moved);
     }
 
     /// `POST /register`
@@ -282,7 +282,7 @@ impl Node {
         let mut gone = vec![];
         let mut server = self.shards.lock(shard);
         let result = act(&mut server, &mut gone);
-        self.store.changed(&gone);
+        self.store.changed(gone);
         result
     }
 

@@ -35,6 +35,7 @@ pub use medium::{FileMedium, Medium};
 pub use redb::StorageBackend;
 
 use crate::shards::Shards;
+use crate::sys::yield_to_others;
 use entry::Entry;
 use error::Failure;
 use log::Log;
@@ -117,7 +118,11 @@ impl Store {
         };
         let thread = thread::Builder::new()
             .name("store".into())
-            .spawn(move || writer.run())
+            .spawn(move || {
+                // If it may not, pulses just get a little slower while it is busy.
+                let _ = yield_to_others();
+                writer.run()
+            })
             .map_err(|error| StoreError::Io { name: name.clone(), error })?;
         Ok(Self::File(Keeper { name, queue, meter, writer: Mutex::new(Some(thread)) }))
     }
@@ -155,7 +160,7 @@ impl Store {
     }
 
     /// See [`Queue::changed`].
-    pub(crate) fn changed(&self, ids: &[ClientId]) {
+    pub(crate) fn changed(&self, ids: Vec<ClientId>) {
         match self {
             Self::Memory => {}
             Self::File(keeper) => keeper.queue.changed(ids),

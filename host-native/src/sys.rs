@@ -41,11 +41,43 @@ pub(crate) fn kernel_drops(socket: &impl AsFd) -> io::Result<u32> {
     Ok(figures[DROPS])
 }
 
+/// Lets other threads have the processor first: this one's work can wait for milliseconds, and theirs cannot.
+///
+/// # Errors
+/// If the system does not allow it.
+pub(crate) fn yield_to_others() -> io::Result<()> {
+    /// Half way down: a tenth of what a thread at 0 gets when both want all of it.
+    const NICE: libc::c_int = 10;
+    // SAFETY: the calls take and return numbers only. On Linux a process of `setpriority` is a thread.
+    let result = unsafe {
+        let thread = libc::gettid() as libc::id_t;
+        libc::setpriority(libc::PRIO_PROCESS, thread, NICE)
+    };
+    Errno::result(result)?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
 
     use super::*;
+
+    #[test]
+    fn a_thread_that_yields_is_nicer_than_its_process() {
+        let nice_of = |task: &str| {
+            let stat = std::fs::read_to_string(format!("/proc/{task}/stat")).unwrap();
+            // The 19th field; the second is a name in brackets, which may hold blanks.
+            let (_, fields) = stat.rsplit_once(')').unwrap();
+            fields.split_whitespace().nth(16).unwrap().parse::<i32>().unwrap()
+        };
+        let before = nice_of("self");
+        let there = std::thread::spawn(move || {
+            yield_to_others().unwrap();
+            nice_of("thread-self")
+        });
+        assert_eq!((there.join().unwrap(), nice_of("self")), (10.max(before), before));
+    }
 
     #[test]
     fn datagrams_that_find_no_room_are_counted() {

@@ -75,6 +75,7 @@ fn log_lines(flags: &[&str]) -> Vec<String> {
 
 fn on_free_ports(flags: &[&str]) -> Command {
     let mut command = command();
+    command.arg("--store=memory:");
     let listeners =
         ["--udp-listen", "--http-listen", "--admin-listen"].map(|flag| format!("{flag}=127.0.0.1:0"));
     command.args(listeners).args(flags);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Output;
 
 use nix::sys::signal::Signal;
-use rendezvous_tests::process::{Process, command, run_to_end};
+use rendezvous_tests::process::{Process, command, log_until_stopped, run_to_end};
 use serde_json::Value;
 
 use crate::directory::Directory;
@@ -86,6 +86,19 @@ fn what_is_exported_and_imported_elsewhere_serves_the_same_clients() {
         let code = client.pulse_from(&process.target().socket());
         assert_eq!(code, if n == 3 { 1060 } else { 1020 }, "client {n}");
     }
+}
+
+#[test]
+fn without_a_flag_clients_are_kept_in_a_file_of_this_folder() {
+    let directory = Directory::new("store-default");
+    let mut command = command();
+    command.current_dir(directory.path());
+    command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+    let (status, lines) = log_until_stopped(command, true);
+    assert!(status.success(), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("redb:rendezvous.redb")), "{lines:#?}");
+    let checked = store(&["check", text(&directory.path().join("rendezvous.redb"))]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("all of it is good: 0 clients"));
 }
 
 #[test]

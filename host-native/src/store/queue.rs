@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -19,15 +21,20 @@ const MAX_WAITING: usize = 16_384;
 pub(crate) struct Queue {
     state: Mutex<State>,
     news: Condvar,
+    /// Clients of which something changed, as they were told of. Not in a vector or a set: of a million clients that are gone at
+    /// once, one of them would hold everybody up when it grows.
+    changed: Sender<Vec<ClientId>>,
+    /// Whether there may be any.
+    has_changed: AtomicBool,
     /// How long a change that nobody waits for may wait for others.
     write_behind: Duration,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     work: Work,
-    /// Clients whose record is to be written, or to be removed if they are no longer there.
-    changed: HashSet<ClientId>,
+    /// The other end of [`Queue::changed`], for the writer.
+    changed: Receiver<Vec<ClientId>>,
     /// Since when there have been any.
     changed_since: Option<Instant>,
     /// Clients that logged out and may still be on the disk.
@@ -45,8 +52,8 @@ pub(crate) struct Work {
     pub(crate) registered: Vec<(ClientId, StoredRecord, Answer)>,
     /// Clients that logged out.
     pub(crate) left: Vec<(ClientId, Answer)>,
-    /// Clients of which something else changed: whatever they are now is to be written.
-    pub(crate) changed: Vec<ClientId>,
+    /// Clients of which something else changed: whatever they are now is to be written. Some may be there twice.
+    pub(crate) changed: Vec<Vec<ClientId>>,
     /// Nothing will come after this.
     pub(crate) closed: bool,
 }
@@ -92,7 +99,23 @@ fn said(answer: Result<bool, oneshot::error::RecvError>) -> Result<(), Rejection
 
 impl Queue {
     pub(crate) fn new(write_behind: Duration) -> Self {
-        Self { state: Mutex::default(), news: Condvar::new(), write_behind }
+        let (sender, receiver) = mpsc::channel();
+        let state = State {
+            work: Work::default(),
+            changed: receiver,
+            changed_since: None,
+            leaving: HashSet::new(),
+            failing: false,
+            closed: false,
+            sleeping: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            news: Condvar::new(),
+            changed: sender,
+            has_changed: AtomicBool::new(false),
+            write_behind,
+        }
     }
 
     /// Whether a registration has a chance: the disk takes writes, and is not too far behind.
@@ -123,7 +146,8 @@ impl Queue {
         let mut state = self.lock();
         state.leaving.insert(id);
         if !state.accepts() {
-            state.change(id);
+            drop(state);
+            self.changed(vec![id]);
             return Err(Rejection::Unavailable);
         }
         let (answer, receipt) = oneshot::channel();
@@ -138,14 +162,15 @@ impl Queue {
     }
 
     /// Clients of which something changed that nobody waits for: an address, or they are gone.
-    pub(crate) fn changed(&self, ids: &[ClientId]) {
+    pub(crate) fn changed(&self, ids: Vec<ClientId>) {
         if ids.is_empty() {
             return;
         }
-        let mut state = self.lock();
-        let first = state.changed.is_empty();
-        ids.iter().for_each(|&id| state.change(id));
-        if first {
+        // The other end is in here, too: it is there.
+        let _ = self.changed.send(ids);
+        if !self.has_changed.swap(true, Ordering::AcqRel) {
+            let mut state = self.lock();
+            state.changed_since.get_or_insert_with(Instant::now);
             // The writer sleeps without an end when there is nothing to do.
             self.wake(state);
         }
@@ -163,13 +188,18 @@ impl Queue {
         let end = idle.map(|idle| Instant::now() + idle);
         let mut state = self.lock();
         loop {
-            // While the disk fails they stay here, where a client is counted once.
-            let due = state.changed_since.filter(|_| !state.failing).map(|since| since + self.write_behind);
+            let due = state.changed_since.map(|since| since + self.write_behind);
             let now = Instant::now();
             let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
             if state.work.waiting() > 0 || state.closed || is_due(due) || is_due(end) {
-                let with_changes = is_due(due) || state.closed;
-                return state.take(with_changes);
+                if is_due(due) || state.closed {
+                    // In this order: what comes now is either taken now, or due later.
+                    self.has_changed.swap(false, Ordering::AcqRel);
+                    state.changed_since = None;
+                    state.work.changed = state.changed.try_iter().collect();
+                }
+                state.work.closed = state.closed;
+                return mem::take(&mut state.work);
             }
             let wake = [due, end].into_iter().flatten().min();
             state.sleeping = true;
@@ -204,7 +234,7 @@ impl Queue {
     pub(crate) fn settle(&self) {
         loop {
             let state = self.lock();
-            if state.sleeping && state.work.waiting() == 0 && state.changed.is_empty() {
+            if state.sleeping && state.work.waiting() == 0 && !self.has_changed.load(Ordering::Acquire) {
                 return;
             }
             drop(state);
@@ -230,21 +260,6 @@ const NO_PANIC: &str = "nothing panics with the queue locked";
 impl State {
     fn accepts(&self) -> bool {
         !self.failing && !self.closed && self.work.waiting() < MAX_WAITING
-    }
-
-    fn change(&mut self, id: ClientId) {
-        self.changed.insert(id);
-        self.changed_since.get_or_insert_with(Instant::now);
-    }
-
-    fn take(&mut self, with_changes: bool) -> Work {
-        let mut work = mem::take(&mut self.work);
-        if with_changes {
-            self.changed_since = None;
-            work.changed = mem::take(&mut self.changed).into_iter().collect();
-        }
-        work.closed = self.closed;
-        work
     }
 }
 

@@ -69,7 +69,8 @@ pub(crate) struct OpenLog {
 impl Writer {
     /// Writes until the queue is closed and empty. Returns how many changes could not be written.
     pub(crate) fn run(mut self) -> usize {
-        let mut idle = None;
+        // The log may have grown too long before this process began.
+        let mut idle = Some(Duration::ZERO);
         loop {
             let work = self.queue.next(idle);
             let closed = work.closed;
@@ -96,7 +97,11 @@ impl Writer {
 
     fn turn(&mut self, work: Work) {
         let Work { registered, left, changed, closed } = work;
-        self.backlog.extend(changed);
+        if !changed.is_empty() {
+            self.backlog.extend(changed.into_iter().flatten());
+            self.backlog.sort_unstable();
+            self.backlog.dedup();
+        }
         if let State::Failing { retry_at, rewrite } = self.state
             && (closed || retry_at <= Instant::now())
         {
