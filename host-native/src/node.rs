@@ -140,12 +140,12 @@ impl Node {
             Some((server, pulse.id))
         }));
         // A steady pulse is not among them, and an empty vector takes no memory.
-        let mut moved = vec![];
+        let (keeps, mut moved) = (self.store.keeps(), vec![]);
         for (pulse, code) in pulses.iter().zip(codes) {
             if let Some(server) = &mut servers[Shards::number_of(pulse.id)] {
                 let outcome = server.pulse(at, pulse.id, pulse.source);
                 *code = outcome.answer;
-                if outcome.change.is_some() {
+                if keeps && outcome.change.is_some() {
                     moved.push(pulse.id);
                 }
             }

@@ -127,6 +127,11 @@ impl Store {
         Ok(Self::File(Keeper { name, queue, meter, writer: Mutex::new(Some(thread)) }))
     }
 
+    /// Whether it wants to be told of changes.
+    pub(crate) fn keeps(&self) -> bool {
+        matches!(self, Self::File(_))
+    }
+
     /// Whether a registration has a chance to be stored now.
     pub(crate) fn accepts(&self) -> bool {
         match self {
