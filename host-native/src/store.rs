@@ -34,6 +34,7 @@ pub use error::{StoreError, Unwritten};
 pub use medium::{FileMedium, Medium};
 pub use redb::StorageBackend;
 
+use crate::logging::Sampled;
 use crate::shards::Shards;
 use crate::sys::yield_to_others;
 use entry::Entry;
@@ -115,6 +116,7 @@ impl Store {
             slack: pace.slack,
             state: State::Good(open),
             backlog: vec![],
+            warnings: Sampled::default(),
         };
         let thread = thread::Builder::new()
             .name("store".into())

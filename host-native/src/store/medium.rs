@@ -73,7 +73,10 @@ impl FileMedium {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { name }),
             Err(TryLockError::Error(error)) => return Err(StoreError::Io { name, error }),
         }
-        Ok(Self { path: path.to_owned(), fresh: beside(".new"), _lock: lock })
+        let medium = Self { path: path.to_owned(), fresh: beside(".new"), _lock: lock };
+        // A process that was killed may have left one.
+        medium.discard();
+        Ok(medium)
     }
 
     /// Removes the latest [`Medium::fresh`] one, if it is still there: it will not take the place of the store.

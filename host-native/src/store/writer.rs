@@ -18,6 +18,7 @@ use super::log::Log;
 use super::medium::Medium;
 use super::meter::{Meter, Metered};
 use super::queue::{Queue, Work};
+use crate::logging::Sampled;
 use crate::shards::Shards;
 
 /// How many changes that nobody waits for go into one commit, so that those who wait do not wait for a million of them.
@@ -45,6 +46,7 @@ pub(crate) struct Writer {
     pub(crate) state: State,
     /// Clients whose changes are still to be written.
     pub(crate) backlog: Vec<ClientId>,
+    pub(crate) warnings: Sampled,
 }
 
 /// How the disk does.
@@ -183,7 +185,12 @@ impl Writer {
                 State::Good(open)
             }
             Err(failure) => {
-                tracing::warn!(store = self.medium.name(), "the store still cannot be written: {failure}");
+                self.warnings.log(|| {
+                    tracing::warn!(
+                        store = self.medium.name(),
+                        "the store still cannot be written: {failure}"
+                    );
+                });
                 let rewrite = rewrite || matches!(failure, Failure::Damaged(_));
                 State::Failing { retry_at: Instant::now() + RETRY, rewrite }
             }
@@ -194,17 +201,21 @@ impl Writer {
         let Some(backend) = self.medium.open()? else {
             return Err(Failure::Damaged("the file is no longer there".into()));
         };
-        let mut open = self.watched(backend, Log::open)?;
-        open.log.prove()?;
-        Ok(open)
+        self.watched(backend, |backend| {
+            let mut log = Log::open(backend)?;
+            log.prove()?;
+            Ok(log)
+        })
     }
 
     /// Writes all clients to a new file. What changes meanwhile is in the queue, and comes after.
     fn rewrite(&self) -> Result<OpenLog, Failure> {
-        tracing::warn!(
-            store = self.medium.name(),
-            "what the disk holds is not certain: all clients are written to a new file"
-        );
+        self.warnings.log(|| {
+            tracing::warn!(
+                store = self.medium.name(),
+                "what the disk holds is not certain: all clients are written to a new file"
+            );
+        });
         let mut open = self.watched(self.medium.fresh()?, Log::create)?;
         let mut entries = vec![];
         for shard in 0..Shards::COUNT {
@@ -241,8 +252,14 @@ impl Writer {
     ) -> Result<OpenLog, Failure> {
         let backend = Metered::new(backend, Arc::clone(&self.meter));
         let sync_failed = backend.sync_failed();
-        let log = open(backend)?;
-        Ok(OpenLog { log, sync_failed })
+        match open(backend) {
+            Ok(log) => Ok(OpenLog { log, sync_failed }),
+            // Opening writes, too, if the file is to be put in order.
+            Err(Failure::Io(error)) if sync_failed.load(Ordering::Acquire) => {
+                Err(Failure::Damaged(format!("a sync failed: {error}")))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// What is known of a client now.
