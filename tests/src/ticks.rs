@@ -6,9 +6,12 @@ use rendezvous_wasm::world::{Action, Scenario, World};
 /// The scenario without its ticks, and with ends in good order in place of its crashes: whether a crash undoes that a client
 /// was gone does depend on when a tick had noticed.
 pub fn without(scenario: &Scenario) -> Scenario {
-    let actions = scenario.actions.iter().filter(|action| !is_tick(action)).map(|action| match *action {
-        Action::Crash { down, rebooted, .. } => Action::Restart { down, rebooted, forgets: false },
-        _ => action.clone(),
+    let actions = scenario.actions.iter().filter(|action| !is_tick(action)).map(|action| {
+        if let Action::Crash { down, rebooted, .. } = *action {
+            Action::Restart { down, rebooted, forgets: false }
+        } else {
+            action.clone()
+        }
     });
     let actions = actions.collect();
     Scenario::new(scenario.setup, actions)

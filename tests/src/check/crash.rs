@@ -44,20 +44,18 @@ impl Expiries {
                 Change::Moved { .. } | Change::Verified { .. } | Change::Removed { .. } => {}
             }
         }
-        match *action {
-            // In good order all is written, also what is found out at the very end.
-            Action::Restart { .. } => self.0.clear(),
-            Action::Crash { unwritten, .. } => {
-                for client in 0..CLIENTS {
-                    self.may_be(world, model, client, since, unwritten)?;
-                }
-                settle(world, model, action);
-                for client in 0..CLIENTS {
-                    is_as_written(world, model, client)?;
-                }
-                self.0.clear();
+        if let Action::Crash { unwritten, .. } = *action {
+            for client in 0..CLIENTS {
+                self.may_be(world, model, client, since, unwritten)?;
             }
-            _ => {}
+            settle(world, model, action);
+            for client in 0..CLIENTS {
+                is_as_written(world, model, client)?;
+            }
+        }
+        // An end in good order writes all, also whom it finds to be gone.
+        if matches!(action, Action::Crash { .. } | Action::Restart { .. }) {
+            self.0.clear();
         }
         Ok(())
     }
