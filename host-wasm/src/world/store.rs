@@ -73,6 +73,12 @@ impl Store {
         self.waiting.clear();
     }
 
+    /// How many changes are not yet on disk.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// All clients on disk and where they were last, in the order of their ids.
     pub(super) fn load(&self) -> impl Iterator<Item = (ClientId, Option<SocketAddr>)> {
         self.written.iter().map(|(&id, Written { bytes, .. })| {
