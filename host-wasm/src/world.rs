@@ -162,7 +162,7 @@ impl World {
 
     /// A second world like this one just after a start: its server has loaded the same store, at the same time.
     fn started_like(&self) -> Self {
-        let store = self.store.clone();
+        let store = self.store.copy();
         let mut other = Self { clock: self.clock, elapsed: self.elapsed, store, ..Self::new(self.setup) };
         other.load();
         other

@@ -12,7 +12,7 @@ use rendezvous_protocol::{Change, ClientId, Clock, EncodedRecord, Removal, Store
 /// The longest that a change waits to be written, in milliseconds of time that really passed.
 pub(super) const WRITE_BEHIND: u64 = 1_000;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Store {
     /// What is on disk.
     written: BTreeMap<ClientId, Written>,
@@ -22,7 +22,7 @@ pub(super) struct Store {
 }
 
 /// A client on disk.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Written {
     bytes: EncodedRecord,
     /// The number of its registration.
@@ -30,7 +30,7 @@ struct Written {
 }
 
 /// A change that is to be written.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Waiting {
     /// When it was made, in milliseconds since the beginning.
     since: u64,
@@ -44,7 +44,7 @@ struct Waiting {
 impl Store {
     /// Keeps what a change left behind. The clocks show `at`, and so many milliseconds have really passed.
     pub(super) fn keep(&mut self, change: &Change, at: Clock, elapsed: u64) {
-        self.write(|waiting| elapsed - waiting.since >= WRITE_BEHIND);
+        self.write(elapsed, WRITE_BEHIND);
         match *change {
             Change::Registered { id, record } => {
                 self.registrations += 1;
@@ -64,13 +64,22 @@ impl Store {
 
     /// All is written, as before an end in good order.
     pub(super) fn flush(&mut self) {
-        self.write(|_| true);
+        self.write(u64::MAX, 0);
     }
 
     /// The process ends at once, and what changed in the last `unwritten` milliseconds had not been written.
     pub(super) fn crash(&mut self, elapsed: u64, unwritten: u64) {
-        self.write(|waiting| elapsed - waiting.since >= unwritten.min(WRITE_BEHIND));
+        self.write(elapsed, unwritten.min(WRITE_BEHIND));
         self.waiting.clear();
+    }
+
+    /// Another store with the same on disk.
+    pub(super) fn copy(&self) -> Self {
+        let written = self.written.iter().map(|(&id, &written)| (id, written));
+        let mut copy = Self { registrations: self.registrations, ..Self::default() };
+        // A clone of the map would be code of its own for browsers to load.
+        written.for_each(|(id, written)| drop(copy.written.insert(id, written)));
+        copy
     }
 
     /// How many changes are not yet on disk.
@@ -93,10 +102,10 @@ impl Store {
         }
     }
 
-    /// Writes what is waiting, up to the first that is not `due`.
-    fn write(&mut self, due: impl Fn(&Waiting) -> bool) {
+    /// Writes what has been waiting for so many milliseconds when so many have really passed.
+    fn write(&mut self, elapsed: u64, age: u64) {
         while let Some(&Waiting { id, registration, becomes, .. }) =
-            self.waiting.front().filter(|waiting| due(waiting))
+            self.waiting.front().filter(|waiting| elapsed - waiting.since >= age)
         {
             self.waiting.pop_front();
             let written = self.written.get_mut(&id);

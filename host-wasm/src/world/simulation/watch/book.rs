@@ -56,7 +56,7 @@ pub(super) struct Book {
     clients: Vec<Entry>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Entry {
     /// Whether it was ever registered.
     ever: bool,
@@ -217,7 +217,7 @@ impl Book {
                 let entry = self.entry(client);
                 entry.live = Some(Live { heard: Some(now), pulsed: Some(now), address: Some(address) });
                 if live.address != Some(address) {
-                    entry.write(|at| elapsed - at >= WRITE_BEHIND);
+                    entry.write(elapsed, WRITE_BEHIND);
                     entry.unwritten.push((elapsed, address));
                 }
                 1020
@@ -257,7 +257,7 @@ impl Book {
         self.now = self.clock;
         self.resumed = self.now;
         for entry in &mut self.clients {
-            entry.write(|_| true);
+            entry.write(u64::MAX, 0);
             entry.stored = entry.live.is_some() && !forgets;
             entry.come_back();
         }
@@ -270,7 +270,7 @@ impl Book {
         self.now = self.clock;
         self.resumed = self.now;
         for (client, entry) in (0..).zip(&mut self.clients) {
-            entry.write(|at| killed - at >= unwritten.min(WRITE_BEHIND));
+            entry.write(killed, unwritten.min(WRITE_BEHIND));
             entry.unwritten.clear();
             let either_way = entry.stored && entry.live.is_none();
             entry.stored &= !either_way || world.server().record(world.id(client)).is_some();
@@ -308,18 +308,22 @@ impl Book {
     fn entry(&mut self, client: u16) -> &mut Entry {
         let index = usize::from(client);
         if self.clients.len() <= index {
-            self.clients.resize(index + 1, Entry::default());
+            self.clients.resize_with(index + 1, Entry::default);
         }
         &mut self.clients[index]
     }
 }
 
 impl Entry {
-    /// Addresses that were first heard of at a time that is `due` are on disk.
-    fn write(&mut self, due: impl Fn(u64) -> bool) {
-        let written = self.unwritten.iter().take_while(|(at, _)| due(*at)).count();
-        self.written =
-            self.unwritten.drain(..written).next_back().map(|(_, address)| address).or(self.written);
+    /// Addresses that were first heard of so many milliseconds ago, when so many have really passed, are on disk.
+    fn write(&mut self, elapsed: u64, age: u64) {
+        self.unwritten.retain(|&(at, address)| {
+            let waits = elapsed - at < age;
+            if !waits {
+                self.written = Some(address);
+            }
+            waits
+        });
     }
 
     /// The server has started with what is on disk.
