@@ -101,7 +101,13 @@ impl World {
             }
             Action::Stall { millis } => self.stall(millis),
             Action::Restart { down, rebooted, forgets } => {
-                self.restart(down, rebooted, forgets);
+                self.stop(forgets);
+                self.start(down, rebooted);
+                None
+            }
+            Action::Crash { down, rebooted, unwritten } => {
+                self.store.crash(self.elapsed, unwritten);
+                self.start(down, rebooted);
                 None
             }
             Action::Command { .. } | Action::Lose { .. } | Action::Link { .. } | Action::Rebind { .. } => {
@@ -154,14 +160,22 @@ impl World {
         }
     }
 
+    /// A second world like this one just after a start: its server has loaded the same store, at the same time.
+    fn started_like(&self) -> Self {
+        let store = self.store.copy();
+        let mut other = Self { clock: self.clock, elapsed: self.elapsed, store, ..Self::new(self.setup) };
+        other.load();
+        other
+    }
+
     fn request(&mut self, request: Request) -> Option<Output> {
         self.handle(Input::Request(request))
     }
 
     fn handle(&mut self, input: Input) -> Option<Output> {
-        let Self { clock, server, store, changes, .. } = self;
+        let Self { clock, elapsed, server, store, changes, .. } = self;
         Some(server.handle(*clock, input, &mut |change| {
-            store.keep(&change, *clock);
+            store.keep(&change, *clock, *elapsed);
             changes.push(change);
         }))
     }
@@ -184,20 +198,30 @@ impl World {
         noticed.then(|| self.handle(Input::Resume { since })).flatten()
     }
 
-    /// The server ends in good order, is down, and starts again from what its store holds.
-    fn restart(&mut self, down: u64, rebooted: bool, forgets: bool) {
+    /// The server ends in good order.
+    fn stop(&mut self, forgets: bool) {
         // Whoever is gone by now is not to come back.
         while self.handle(Input::Tick { budget: TICK_BUDGET }) == Some(Output::Ticked(Progress::More)) {}
+        self.store.flush();
+        if forgets {
+            self.store = Store::default();
+        }
+    }
+
+    /// The server, which has ended, is down for a while and starts again from what its store holds.
+    fn start(&mut self, down: u64, rebooted: bool) {
         self.pass(signed(down));
         if rebooted {
             self.clock.now = Instant::ZERO;
         }
+        self.load();
+    }
+
+    /// A server that knows whom the store holds, and nothing else.
+    fn load(&mut self) {
         self.server = Server::new(self.setup.timing);
-        if forgets {
-            self.store = Store::default();
-        }
-        for (id, stored) in self.store.load() {
-            self.server.restore(id, stored.address);
+        for (id, address) in self.store.load() {
+            self.server.restore(id, address);
         }
         self.handle(Input::Resume { since: Instant::ZERO });
     }

@@ -90,6 +90,15 @@ const STORIES = {
     { finds: ({ code }) => code === 1060, row: { from: 'server', what: /32 bytes of noise$/, answer: '1060' } },
   ],
   20: [{ finds: answered(BEN, 1050), row: pulseAnswer('Ben', '1050') }],
+  22: [
+    { finds: server('is killed'), at: 60_000, row: { from: 'server', what: /^is killed/, answer: '' } },
+    { finds: server('starts'), at: 65_000, row: { from: 'server', what: /^starts: with the clients that were on disk/, answer: '' } },
+    { finds: standing(ANN, 'PENDING'), at: 65_000, row: change('Ann', 'PENDING') },
+    { finds: told(2, 40_000, 65_000), row: requestAnswer('Cleo', LOOKUP, '200') },
+    { finds: answered(2, 404), row: requestAnswer('Cleo', LOOKUP, '404') },
+    { finds: answered(ANN, 1020, 80_000), row: pulseAnswer('Ann', '1020') },
+    { finds: told(2, 40_001, 80_000), row: requestAnswer('Cleo', LOOKUP, '200') },
+  ],
 };
 
 /** Goes to a moment of the log, and looks at its row and at what the inspector says of it. */

@@ -1,6 +1,7 @@
 //! I5: deadlines are there from birth, never late, and a host that sleeps until them gets everything done.
 
 use rendezvous_protocol::{Change, Clock, Input, Instant, Output, Progress, Removal, UnixTime};
+use rendezvous_tests::check::settle;
 use rendezvous_tests::model::Model;
 use rendezvous_tests::strategy::{self, CLIENTS};
 use rendezvous_wasm::world::{Action, World};
@@ -15,6 +16,7 @@ fn a_host_that_sleeps_until_poll_timeout_forgets_every_client_to_the_millisecond
         let mut model = Model::new(&scenario.setup);
         for action in &scenario.actions {
             let _ = (model.expect(action), world.apply(action));
+            settle(&world, &mut model, action);
         }
         // From here on nothing comes but ticks, each at the time that the server asked for.
         let _ = (

@@ -1,6 +1,7 @@
 //! I6: memory is bounded by the most clients that are live at once, and nobody who is gone leaves anything behind.
 
 use rendezvous_protocol::{Clock, Input, Instant, Output, Progress, Server, Timing, UnixTime};
+use rendezvous_tests::check::settle;
 use rendezvous_tests::model::Model;
 use rendezvous_tests::strategy::{self, CLIENTS};
 use rendezvous_wasm::world::{Action, World};
@@ -17,6 +18,7 @@ fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
         for action in &scenario.actions {
             let _ = model.expect(action);
             let output = world.apply(action);
+            settle(&world, &mut model, action);
             let (kept, living) = (world.server().records(), model.living(0..CLIENTS));
             most = most.max(kept);
             if kept < living {

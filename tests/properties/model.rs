@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use rendezvous_tests::check::against_model;
-use rendezvous_tests::model::{Answer, Model};
+use rendezvous_tests::check::{against_model, settle};
+use rendezvous_tests::model::{Answer, Model, Standing};
 use rendezvous_tests::size::tell;
 use rendezvous_tests::strategy::{self, CLIENTS};
 use rendezvous_tests::wire;
@@ -39,6 +39,7 @@ fn what_goes_over_the_wire_is_the_reference_models_answer() {
         for action in &scenario.actions {
             let expected = model.expect(action);
             let output = world.apply(action);
+            settle(&world, &mut model, action);
             let reply = output.and_then(|output| world.reply(action, output));
             wire::matches(&world, &expected, reply.as_ref())
                 .map_err(|what| format!("{what}\nscenario: {}", scenario.to_json()))?;
@@ -71,7 +72,22 @@ fn the_scenarios_get_everywhere() {
                     }
                 }
             }
-            let kind = match model.expect(action) {
+            let crashes = matches!(action, Action::Crash { .. });
+            let before: Vec<_> =
+                (0..CLIENTS).filter(|_| crashes).map(|client| model.standing(client)).collect();
+            let answer = model.expect(action);
+            for (client, before) in (0..).zip(before) {
+                let after = model.standing(client);
+                let address = |standing: Option<Standing>| standing.and_then(|standing| standing.address);
+                let what = match before {
+                    None if model.either_way(client) => "may undo that a client is gone",
+                    None => continue,
+                    Some(_) if address(before) != address(after) => "loses an address",
+                    Some(_) => "brings a client back as it was",
+                };
+                *counts.entry(format!("a crash {what}")).or_default() += 1;
+            }
+            let kind = match answer {
                 Answer::Silence => continue,
                 Answer::Code { number, .. } => number.to_string(),
                 Answer::Registered { .. } => "registered".into(),
@@ -121,6 +137,9 @@ fn the_scenarios_get_everywhere() {
         "a pulse at gone -1 ms",
         "a pulse at gone +0 ms",
         "a pulse at gone +1 ms",
+        "a crash may undo that a client is gone",
+        "a crash loses an address",
+        "a crash brings a client back as it was",
     ] {
         let count = seen.get(kind).copied().unwrap_or(0);
         assert!(count >= cases.get() / 100, "{kind}: only {count} times in {} scenarios", cases.get());
@@ -130,8 +149,20 @@ fn the_scenarios_get_everywhere() {
 /// The model is worth something only as long as it is another program.
 #[test]
 fn the_model_shares_no_rule_with_the_server() {
-    let source = concat!(include_str!("../src/model.rs"), include_str!("../src/model/answer.rs"));
-    for foreign in ["rendezvous_protocol", "lifecycle", "late_after", "gone_after", "longest_stall"] {
+    let source = concat!(
+        include_str!("../src/model.rs"),
+        include_str!("../src/model/answer.rs"),
+        include_str!("../src/model/history.rs"),
+    );
+    for foreign in [
+        "rendezvous_protocol",
+        "lifecycle",
+        "world::Store",
+        "started_like",
+        "late_after",
+        "gone_after",
+        "longest_stall",
+    ] {
         assert!(!source.contains(foreign), "the model uses {foreign}");
     }
 }

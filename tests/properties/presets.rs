@@ -9,7 +9,7 @@ use crate::replay::presets;
 
 /// A preset, and what its log must hold, in this order: how each answer to a client, or each thing that befalls one, is
 /// written by [`told`].
-const STORIES: [(&str, &[&str]); 21] = [
+const STORIES: [(&str, &[&str]); 24] = [
     ("01", &["0 ONLINE", "0 1020", "1 1020", "2 200"]),
     ("02", &["0 1020 at 30900", "1 LATE at 31000", "1 1050 at 31000", "1 200 at 32000", "1 1020 at 32000"]),
     (
@@ -68,6 +68,26 @@ const STORIES: [(&str, &[&str]); 21] = [
     ("18", &["1 200 198.18.0.3:5000", "1 200 198.18.0.1:40000", "1 200 198.18.0.3:5000"]),
     ("19", &["dropped", "1060"]),
     ("20", &["1 LATE", "1 1050", "1 verifies", "1 ONLINE"]),
+    (
+        "22",
+        &[
+            "2 200 198.18.0.5:40001 at 59",
+            "1 LEFT at 59",
+            "3 registered at 59",
+            "server is killed at 60000",
+            "server starts at 65000",
+            "0 PENDING at 65000",
+            "2 PENDING at 65000",
+            "3 PENDING at 65000",
+            "2 200 198.18.0.1:40000 at 67",
+            "2 200 198.18.0.1:40000 at 77",
+            "0 1020 at 80",
+            "0 ONLINE at 80",
+            "2 200 198.18.0.5:40001 at 82",
+        ],
+    ),
+    ("22", &["server starts at 65000", "2 1020", "2 ONLINE", "2 404 at 75"]),
+    ("22", &["server starts at 65000", "3 1020", "3 ONLINE"]),
 ];
 
 #[test]
@@ -123,6 +143,7 @@ fn what_a_preset_says_one_will_not_see_does_not_happen() {
         ("14", vec!["1050", "1060"]),
         ("16", vec!["1050", "1060", "LATE"]),
         ("20", vec!["0 LATE"]),
+        ("22", vec!["1050 at", "1060 at", "401 at", "GONE", "1 PENDING", "registers again"]),
     ] {
         let path = presets()
             .into_iter()

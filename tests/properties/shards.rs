@@ -62,6 +62,7 @@ fn for_shards(scenario: &Scenario) -> Scenario {
     let kept = scenario.actions.iter().filter(|action| match **action {
         Action::Datagram { .. }
         | Action::Restart { .. }
+        | Action::Crash { .. }
         | Action::Tick { .. }
         | Action::Command { .. }
         | Action::Lose { .. }
@@ -142,6 +143,7 @@ fn sharded(
         | Action::StepWallClock { .. }
         | Action::Tick { .. }
         | Action::Restart { .. }
+        | Action::Crash { .. }
         | Action::Until { .. }
         | Action::Command { .. }
         | Action::Lose { .. }

@@ -31,9 +31,13 @@ const PASSES: [i64; 6] = [1, 7, 1_000, 100_000, -1, -40_000];
 /// What ticks look at.
 const BUDGETS: [u32; 4] = [u32::MAX, 0, 1, 2];
 
-/// The flags of a restart. Two bits make one forget, since most are not to.
+/// For how long before a crash nothing was written.
+const UNWRITTEN: [u64; 8] = [0, 1, 37, 250, 500, 999, 1_000, 1_001];
+
+/// The flags of a restart. Two bits make one forget, since most are not to. One makes it a crash, which forgets nothing.
 const REBOOTED: u8 = 1;
 const FORGETS: u8 = 2 | 4;
+const CRASHES: u8 = 32;
 
 /// The opcodes.
 mod op {
@@ -128,7 +132,12 @@ impl Reader<'_> {
             _ => {
                 let flags = self.byte()?;
                 let (rebooted, forgets) = (flags & REBOOTED != 0, flags & FORGETS == FORGETS);
-                Action::Restart { rebooted, forgets, down: self.absence()? }
+                let down = self.absence()?;
+                if flags & CRASHES == 0 {
+                    Action::Restart { down, rebooted, forgets }
+                } else {
+                    Action::Crash { down, rebooted, unwritten: self.duration(&UNWRITTEN)? }
+                }
             }
         }))
     }
@@ -210,10 +219,14 @@ impl Reader<'_> {
     }
 
     fn absence(&mut self) -> Option<u64> {
+        self.duration(&ABSENCES)
+    }
+
+    fn duration(&mut self, known: &[u64]) -> Option<u64> {
         let byte = self.byte()?;
         let far = rendezvous_protocol::Instant::MAX.as_millis();
         if byte < IN_FULL {
-            Some(ABSENCES[usize::from(byte) % ABSENCES.len()])
+            Some(known[usize::from(byte) % known.len()])
         } else {
             self.u64().map(|millis| millis.min(far))
         }
@@ -274,6 +287,11 @@ fn write(bytes: &mut Vec<u8>, action: &Action) {
         Action::Restart { down, rebooted, forgets } => {
             let flags = u8::from(rebooted) * REBOOTED + u8::from(forgets) * FORGETS;
             write_full(bytes, &[op::RESTART, flags], &down.to_le_bytes());
+        }
+        Action::Crash { down, rebooted, unwritten } => {
+            let flags = u8::from(rebooted) * REBOOTED + CRASHES;
+            write_full(bytes, &[op::RESTART, flags], &down.to_le_bytes());
+            write_full(bytes, &[], &unwritten.to_le_bytes());
         }
         Action::Until { .. }
         | Action::Command { .. }

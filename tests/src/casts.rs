@@ -9,7 +9,7 @@ use rendezvous_wasm::world::{
     Action, Asks, Burst, ClientClock, Command, Dependence, Group, Link, NatKind, Policy, Scenario, Share, Way,
 };
 
-use crate::strategy::{CLIENTS, setup};
+use crate::strategy::{CLIENTS, setup, unwritten};
 
 /// Time is measured in eighths of the pulse interval, so that something happens under any timing; but no longer ones than
 /// this many milliseconds, so that a client that pulses all the time does not make a run endless.
@@ -138,6 +138,8 @@ fn event(population: u16, eighth: u64) -> impl Strategy<Value = Action> {
         1 => absence().prop_map(|millis| Action::Stall { millis }),
         1 => (absence(), any::<bool>(), weighted(0.3))
             .prop_map(|(down, rebooted, forgets)| Action::Restart { down, rebooted, forgets }),
+        1 => (absence(), any::<bool>(), unwritten())
+            .prop_map(|(down, rebooted, unwritten)| Action::Crash { down, rebooted, unwritten }),
         1 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
         1 => any::<i32>().prop_map(|millis| Action::StepWallClock { millis: millis.into() }),
         2 => client().prop_map(|client| Action::Status { client, peer: Some(0) }),

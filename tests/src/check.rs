@@ -10,6 +10,11 @@ use rendezvous_wasm::world::{Action, Scenario, World};
 use crate::model::{Answer, Model, Standing, as_ipv4_if_mapped};
 use crate::strategy::CLIENTS;
 
+mod crash;
+
+use crash::Expiries;
+pub use crash::settle;
+
 /// Where world and model part, or an invariant breaks.
 pub struct Failure {
     scenario: String,
@@ -39,13 +44,16 @@ impl std::error::Error for Failure {}
 pub fn against_model(scenario: &Scenario) -> Result<u64, Failure> {
     let mut world = World::new(scenario.setup);
     let mut model = Model::new(&scenario.setup);
+    let mut expiries = Expiries::default();
     for (index, action) in scenario.actions.iter().enumerate() {
+        let since = world.elapsed();
         let pulses = matches!(action, Action::Pulse { .. } | Action::Datagram { .. });
         let before = client_of(&world, action).filter(|_| pulses).and_then(|client| model.standing(client));
         let expected = model.expect(action);
         let output = world.apply(action);
         step(&world, &model, action, output, &expected)
             .and_then(|()| changes(&world, &model, action, &expected, before))
+            .and_then(|()| expiries.see(&world, &mut model, action, since))
             .map_err(|what| Failure { scenario: scenario.to_json(), index, what })?;
     }
     Ok(scenario.actions.len() as u64)
@@ -101,11 +109,7 @@ fn changes(
     // The model scans its whole history for a record, so only what needs one asks.
     let record = || {
         let now = model.standing(client).expect("a client that is served is there");
-        Record {
-            address: now.address.map(canonical),
-            last_seen: now.heard.map(Instant::from_millis),
-            last_pulse: now.pulsed.map(Instant::from_millis),
-        }
+        as_record(now)
     };
     let expected = match answer {
         Answer::Registered { .. } => Some(Change::Registered { id, record: record() }),
@@ -150,6 +154,15 @@ fn client_of(world: &World, action: &Action) -> Option<u16> {
         return world.setup().keys().client(payload.as_ref());
     }
     action.clients()[0].filter(|_| action.is_the_servers())
+}
+
+/// What a server keeps of a client that stands like this.
+fn as_record(standing: Standing) -> Record {
+    Record {
+        address: standing.address.map(canonical),
+        last_seen: standing.heard.map(Instant::from_millis),
+        last_pulse: standing.pulsed.map(Instant::from_millis),
+    }
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {

@@ -9,51 +9,11 @@ use std::net::{IpAddr, SocketAddr};
 use rendezvous_wasm::world::{Action, Keys, Setup};
 
 mod answer;
+mod history;
 
 pub use answer::Answer;
-
-/// Something that happened to a client, or to all of them.
-#[derive(Clone, Copy, Debug)]
-enum Event {
-    Registered {
-        client: u16,
-        at: u64,
-    },
-    Pulsed {
-        client: u16,
-        at: u64,
-        from: SocketAddr,
-    },
-    Verified {
-        client: u16,
-        at: u64,
-    },
-    LoggedOut {
-        client: u16,
-    },
-    /// The server was not running from then till then.
-    Away {
-        since: u64,
-        back: u64,
-    },
-    /// The server was stopped, and started again. The clock may have begun anew in between.
-    Restarted {
-        stopped: u64,
-        back: u64,
-        forgets: bool,
-    },
-}
-
-/// What the history says of a client that has not gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// When it last registered, pulsed or verified; `None` if not since a restart.
-    pub heard: Option<u64>,
-    /// When its latest accepted pulse was; likewise.
-    pub pulsed: Option<u64>,
-    /// Where that came from, exactly as received.
-    pub address: Option<SocketAddr>,
-}
+pub use history::Standing;
+use history::{Event, Story, story};
 
 /// The model of a server, its clocks and its clients.
 #[derive(Debug)]
@@ -71,6 +31,9 @@ pub struct Model {
     now: u64,
     history: Vec<Event>,
 }
+
+/// The longest that an address, or that a client is gone, waits to be written.
+const WRITE_BEHIND: u64 = 1_000;
 
 /// Where the clocks stop: 2^53 − 1.
 const END_OF_TIME: u64 = 9_007_199_254_740_991;
@@ -113,6 +76,10 @@ impl Model {
             }
             Action::Restart { down, rebooted, forgets } => {
                 self.restart(down, rebooted, forgets);
+                return Answer::Silence;
+            }
+            Action::Crash { down, rebooted, unwritten } => {
+                self.crash(down, rebooted, unwritten);
                 return Answer::Silence;
             }
             // None of these reaches the server.
@@ -189,6 +156,7 @@ impl Model {
             | Action::StepWallClock { .. }
             | Action::Stall { .. }
             | Action::Restart { .. }
+            | Action::Crash { .. }
             | Action::Command { .. }
             | Action::Lose { .. }
             | Action::Link { .. }
@@ -196,39 +164,21 @@ impl Model {
         }
     }
 
-    /// Scans the whole history for what it says of `client`. `None`: it never registered, logged out, or has gone.
+    /// What the history says of `client`. `None`: it never registered, logged out, or has gone.
     pub fn standing(&self, client: u16) -> Option<Standing> {
-        let mut standing: Option<Standing> = None;
-        let mut resumed = 0;
-        for event in &self.history {
-            match *event {
-                Event::Registered { client: who, at } if who == client => {
-                    standing = Some(Standing { heard: Some(at), pulsed: None, address: None });
-                }
-                Event::Pulsed { client: who, at, from } if who == client => {
-                    standing = Some(Standing { heard: Some(at), pulsed: Some(at), address: Some(from) });
-                }
-                Event::Verified { client: who, at } if who == client => {
-                    standing = standing.map(|before| Standing { heard: Some(at), ..before });
-                }
-                Event::LoggedOut { client: who } if who == client => standing = None,
-                Event::Registered { .. }
-                | Event::Pulsed { .. }
-                | Event::Verified { .. }
-                | Event::LoggedOut { .. } => {}
-                Event::Away { since, back } => {
-                    standing = standing.filter(|standing| !self.gone(standing, resumed, since));
-                    resumed = back;
-                }
-                Event::Restarted { stopped, back, forgets } => {
-                    standing = standing
-                        .filter(|standing| !forgets && !self.gone(standing, resumed, stopped))
-                        .map(|before| Standing { heard: None, pulsed: None, ..before });
-                    resumed = back;
-                }
-            }
-        }
+        let Story { standing, resumed, .. } = self.story(client);
         standing.filter(|standing| !self.gone(standing, resumed, self.now))
+    }
+
+    /// Whether `client` was gone before the latest crash, and the crash may have undone that. It has, for the model, until
+    /// [`Model::stays_gone`].
+    pub fn either_way(&self, client: u16) -> bool {
+        self.story(client).either_way
+    }
+
+    /// The latest crash has not undone that `client` was gone.
+    pub fn stays_gone(&mut self, client: u16) {
+        self.history.push(Event::StaysGone { client });
     }
 
     /// Which of these clients are registered and not gone.
@@ -263,7 +213,7 @@ impl Model {
                 1050
             }
             Some((client, _)) => {
-                self.history.push(Event::Pulsed { client, at: self.now, from });
+                self.history.push(Event::Pulsed { client, at: self.now, elapsed: self.elapsed, from });
                 1020
             }
         };
@@ -297,12 +247,27 @@ impl Model {
 
     fn restart(&mut self, down: u64, rebooted: bool, forgets: bool) {
         let stopped = self.now.max(self.clock);
-        self.pass(signed(down));
+        self.down(down, rebooted);
+        self.history.push(Event::Restarted { stopped, back: self.now, forgets });
+    }
+
+    fn crash(&mut self, down: u64, rebooted: bool, unwritten: u64) {
+        let (seen, written) = (self.now, self.elapsed.checked_sub(unwritten.min(WRITE_BEHIND)));
+        self.down(down, rebooted);
+        self.history.push(Event::Crashed { seen, written, back: self.now });
+    }
+
+    /// The server is not there for a while, and then looks at a clock that it has not seen before.
+    fn down(&mut self, millis: u64, rebooted: bool) {
+        self.pass(signed(millis));
         if rebooted {
             self.clock = 0;
         }
         self.now = self.clock;
-        self.history.push(Event::Restarted { stopped, back: self.now, forgets });
+    }
+
+    fn story(&self, client: u16) -> Story {
+        story(&self.history, client, |standing, resumed, then| self.gone(standing, resumed, then))
     }
 
     fn gone(&self, standing: &Standing, resumed: u64, then: u64) -> bool {
@@ -312,11 +277,14 @@ impl Model {
     /// From when on the client's silence counts against it.
     fn judged_from(&self, standing: &Standing) -> u64 {
         let resumed = self.history.iter().rev().find_map(|event| match *event {
-            Event::Away { back, .. } | Event::Restarted { back, .. } => Some(back),
+            Event::Away { back, .. } | Event::Restarted { back, .. } | Event::Crashed { back, .. } => {
+                Some(back)
+            }
             Event::Registered { .. }
             | Event::Pulsed { .. }
             | Event::Verified { .. }
-            | Event::LoggedOut { .. } => None,
+            | Event::LoggedOut { .. }
+            | Event::StaysGone { .. } => None,
         });
         standing.heard.max(resumed).unwrap_or(0)
     }

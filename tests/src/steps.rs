@@ -111,7 +111,7 @@ impl Rough {
                     self.resumed = self.now;
                 }
             }
-            Action::Restart { down, rebooted, .. } => {
+            Action::Restart { down, rebooted, .. } | Action::Crash { down, rebooted, .. } => {
                 self.now = if rebooted { 0 } else { now.saturating_add(down) };
                 self.resumed = self.now;
                 self.heard.iter_mut().for_each(|(_, at)| *at = 0);

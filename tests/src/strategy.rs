@@ -114,7 +114,7 @@ pub fn step() -> impl Strategy<Value = Step> {
         8 => aim(Boundary::Late),
         3 => aim(Boundary::Gone),
         5 => ticked.prop_map(Step::Act),
-        3 => disturbance().prop_map(Step::Act),
+        4 => disturbance().prop_map(Step::Act),
     ]
 }
 
@@ -125,11 +125,19 @@ fn disturbance() -> impl Strategy<Value = Action> {
         4 => absence().prop_map(|millis| Action::Stall { millis }),
         4 => (absence(), any::<bool>(), weighted(0.2))
             .prop_map(|(down, rebooted, forgets)| Action::Restart { down, rebooted, forgets }),
+        6 => (absence(), any::<bool>(), unwritten())
+            .prop_map(|(down, rebooted, unwritten)| Action::Crash { down, rebooted, unwritten }),
         1 => absence().prop_map(|at| Action::Until { at }),
         3 => (-100_000..0_i64).prop_map(|millis| Action::Advance { millis }),
         2 => (-FAR..=FAR).prop_map(|millis| Action::StepWallClock { millis }),
         1 => (-FAR..=FAR).prop_map(|millis| Action::Advance { millis }),
     ]
+}
+
+/// For how long before a crash nothing was written: often as long as something waits. Steps of time are eighths of the
+/// interval, two seconds in one timing and 300 ms in another, so many a change is exactly as old.
+pub(crate) fn unwritten() -> impl Strategy<Value = u64> {
+    prop_oneof![select(vec![0_u64, 1, 37, 250, 500, 999, 1_000]), 0..1_100_u64, 0..=FAR as u64]
 }
 
 /// The bytes of a datagram: often of a length that matters.

@@ -92,6 +92,18 @@ pub enum Action {
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         forgets: bool,
     },
+    /// The server's process is killed, or its machine loses its power, and it is started again from what was on disk. Who
+    /// registered is there again, and who logged out is not; both are answered only once they are on disk. An address that
+    /// changed, and the removal of a client that was silent for too long, are written a little later, within a second.
+    Crash {
+        /// How long it is down, in milliseconds.
+        down: u64,
+        /// Whether the machine was restarted, too, so that its clock of decisions begins anew.
+        rebooted: bool,
+        /// For how long before the end, in milliseconds of time that really passed, nothing had been written but what is
+        /// answered only once it is on disk. More than 1000 are as much as 1000: no change waits longer.
+        unwritten: u64,
+    },
     /// A client of the scenario does something, through its NAT and over its link.
     Command {
         /// Who.
@@ -125,13 +137,14 @@ pub enum Action {
 }
 
 impl Action {
-    /// For how long time passes, in milliseconds, if that does not depend on when it is asked to.
+    /// The longest of its durations, in milliseconds.
     pub(super) fn millis(&self) -> u64 {
         match *self {
             Self::Advance { millis } | Self::StepWallClock { millis } => millis.unsigned_abs(),
             Self::Stall { millis } | Self::Restart { down: millis, .. } | Self::Until { at: millis } => {
                 millis
             }
+            Self::Crash { down, unwritten, .. } => down.max(unwritten),
             Self::Register { .. }
             | Self::Pulse { .. }
             | Self::Datagram { .. }
@@ -176,7 +189,8 @@ impl Action {
             | Self::StepWallClock { .. }
             | Self::Tick { .. }
             | Self::Stall { .. }
-            | Self::Restart { .. } => [None, None],
+            | Self::Restart { .. }
+            | Self::Crash { .. } => [None, None],
         }
     }
 }

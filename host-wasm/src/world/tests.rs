@@ -28,7 +28,7 @@ fn run(actions: &[Action]) -> Vec<String> {
 
 #[test]
 fn a_scenario_reads_and_writes_the_documented_json() {
-    let json = r#"{"version":1,"setup":{"timing":{"pulse_interval":30000,"pulse_grace":1000,"error_time":180000},"reply_width":2,"start":{"now":0,"unix":1800000000000},"seed":0},"actions":[{"do":"register","client":0},{"do":"pulse","client":0,"from":"192.0.2.7:4000"},{"do":"datagram","from":"[2001:db8::1]:5000","payload":"00ff"},{"do":"verify","client":0},{"do":"look_up","client":0,"peer":null},{"do":"status","client":0,"peer":7},{"do":"advance","millis":-5},{"do":"step_wall_clock","millis":5},{"do":"tick","budget":3},{"do":"stall","millis":9},{"do":"restart","down":4,"rebooted":true},{"do":"logout","client":0}]}"#;
+    let json = r#"{"version":1,"setup":{"timing":{"pulse_interval":30000,"pulse_grace":1000,"error_time":180000},"reply_width":2,"start":{"now":0,"unix":1800000000000},"seed":0},"actions":[{"do":"register","client":0},{"do":"pulse","client":0,"from":"192.0.2.7:4000"},{"do":"datagram","from":"[2001:db8::1]:5000","payload":"00ff"},{"do":"verify","client":0},{"do":"look_up","client":0,"peer":null},{"do":"status","client":0,"peer":7},{"do":"advance","millis":-5},{"do":"step_wall_clock","millis":5},{"do":"tick","budget":3},{"do":"stall","millis":9},{"do":"restart","down":4,"rebooted":true},{"do":"crash","down":4,"rebooted":false,"unwritten":700},{"do":"logout","client":0}]}"#;
     let scenario = Scenario::from_json(json).unwrap();
     assert_eq!(scenario.to_json(), json);
     let short = r#"{"version":1,"setup":{"timing":{"pulse_interval":30000,"pulse_grace":1000,"error_time":180000}},"actions":[]}"#;
@@ -43,6 +43,16 @@ fn what_is_no_scenario_is_refused_in_one_line() {
         ("stall", "dance", "not a scenario of version 1: unknown variant `dance`"),
         (r#""millis":77"#, r#""seconds":77"#, "not a scenario of version 1: unknown field `seconds`"),
         ("77", "9007199254740992", "actions[0]: 9007199254740992 ms are more than 9007199254740991"),
+        (
+            r#"{"do":"stall","millis":77}"#,
+            r#"{"do":"crash","down":1,"rebooted":true,"unwritten":9007199254740992}"#,
+            "actions[0]: 9007199254740992 ms are more than 9007199254740991",
+        ),
+        (
+            r#"{"do":"stall","millis":77}"#,
+            r#"{"do":"crash","down":1,"rebooted":true}"#,
+            "not a scenario of version 1: missing field `unwritten`",
+        ),
         ("77", "-1", "not a scenario of version 1: invalid value: integer `-1`"),
         (
             r#""reply_width":2"#,
@@ -112,6 +122,116 @@ fn a_restart_brings_back_who_was_not_gone_and_not_logged_out() {
             "where it was last"
         );
         assert_eq!(sent(&mut world, &pulse(1, HOME)), "03fc");
+    }
+}
+
+/// Where client 9, who registers for it, finds these clients after a crash.
+fn found_after(mut world: World, crash: &Action, peers: &[u16]) -> Vec<String> {
+    sent(&mut world, &Action::Register { client: 9 });
+    world.apply(crash);
+    let found = peers.iter().map(|&peer| {
+        let output = world.apply(&Action::LookUp { client: 9, peer: Some(peer) });
+        match output {
+            Some(Output::Response(rendezvous_protocol::Response::PeerAddress { address, .. })) => {
+                address.to_string()
+            }
+            Some(Output::Rejection(rejection)) => rejection.code().into(),
+            other => format!("{other:?}"),
+        }
+    });
+    found.collect()
+}
+
+fn crash(unwritten: u64) -> Action {
+    Action::Crash { down: 5_000, rebooted: false, unwritten }
+}
+
+#[test]
+fn a_crash_keeps_what_was_answered_and_loses_the_addresses_of_the_last_moments() {
+    let killed = |unwritten| {
+        let mut world = World::default();
+        for (client, from) in [(0, HOME), (1, HOME)] {
+            sent(&mut world, &Action::Register { client });
+            sent(&mut world, &pulse(client, from));
+        }
+        world.apply(&Action::Advance { millis: 20_000 });
+        sent(&mut world, &pulse(0, AWAY));
+        world.apply(&Action::Advance { millis: 700 });
+        // Neither the known address nor a verify writes the new one any sooner.
+        sent(&mut world, &pulse(0, AWAY));
+        sent(&mut world, &Action::Verify { client: 0 });
+        sent(&mut world, &Action::Register { client: 2 });
+        sent(&mut world, &Action::Logout { client: 1 });
+        found_after(world, &crash(unwritten), &[0, 1, 2])
+    };
+    for (unwritten, address) in [(0, AWAY), (699, AWAY), (700, AWAY), (701, HOME), (1_000, HOME)] {
+        assert_eq!(killed(unwritten), [address, "unknown_peer", "address_unknown"], "{unwritten} ms");
+    }
+}
+
+#[test]
+fn nothing_waits_for_longer_than_a_second_to_be_written() {
+    for (age, address) in [(999, HOME), (1_000, AWAY)] {
+        let mut world = World::default();
+        sent(&mut world, &Action::Register { client: 0 });
+        sent(&mut world, &pulse(0, HOME));
+        world.apply(&Action::Advance { millis: 1_000 });
+        sent(&mut world, &pulse(0, AWAY));
+        world.apply(&Action::Advance { millis: age });
+        assert_eq!(found_after(world, &crash(u64::MAX), &[0]), [address], "after {age} ms");
+    }
+}
+
+#[test]
+fn an_end_in_good_order_writes_all_and_what_a_crash_lost_is_lost() {
+    let mut world = World::default();
+    sent(&mut world, &Action::Register { client: 0 });
+    sent(&mut world, &pulse(0, HOME));
+    world.apply(&Action::Restart { down: 0, rebooted: true, forgets: false });
+    sent(&mut world, &pulse(0, AWAY));
+    world.apply(&crash(1_000));
+    assert_eq!(found_after(world, &crash(0), &[0]), [HOME]);
+}
+
+#[test]
+fn a_change_of_a_client_that_logged_out_is_not_written_to_the_next_of_its_id() {
+    let mut world = World::default();
+    for _ in 0..2 {
+        sent(&mut world, &Action::Register { client: 0 });
+        sent(&mut world, &pulse(0, HOME));
+        sent(&mut world, &Action::Logout { client: 0 });
+    }
+    sent(&mut world, &Action::Register { client: 0 });
+    assert_eq!(found_after(world, &crash(0), &[0]), ["address_unknown"]);
+}
+
+#[test]
+fn a_crash_may_undo_that_a_client_is_gone_for_a_second_or_if_nobody_had_noticed() {
+    let killed = |ticks: bool, age: i64, unwritten| {
+        let mut world = World::default();
+        sent(&mut world, &Action::Register { client: 0 });
+        world.apply(&Action::Advance { millis: 210_000 });
+        if ticks {
+            world.apply(&Action::Tick { budget: 9 });
+        }
+        world.apply(&Action::Advance { millis: age });
+        found_after(world, &crash(unwritten), &[0])
+    };
+    assert_eq!(killed(true, 999, 1_000), ["address_unknown"], "its removal was not written");
+    assert_eq!(killed(true, 1_000, 1_000), ["unknown_peer"]);
+    assert_eq!(killed(true, 0, 0), ["unknown_peer"]);
+    assert_eq!(killed(false, 100_000, 0), ["address_unknown"], "nobody had removed it");
+}
+
+/// What changes in a long run is written as it goes on, and does not pile up.
+#[test]
+fn no_more_waits_to_be_written_than_what_changed_within_a_second() {
+    let mut world = World::default();
+    sent(&mut world, &Action::Register { client: 0 });
+    for round in 0..1_000 {
+        sent(&mut world, &pulse(0, if round % 2 == 0 { HOME } else { AWAY }));
+        assert!(world.store.waiting() <= 10, "{} changes wait", world.store.waiting());
+        world.apply(&Action::Advance { millis: 100 });
     }
 }
 

@@ -89,6 +89,7 @@ describe('actions', () => {
       { do: 'command', client: 0, command: { look_up: 1 } },
       { do: 'advance', millis: -5_000 },
       { do: 'restart', down: 2_000, rebooted: false },
+      { do: 'crash', down: 1_500, rebooted: false, unwritten: 1_000 },
       { do: 'status', client: 0, peer: null },
     ];
     expect(actions.map((action) => actionInWords(action, name))).toEqual([
@@ -96,6 +97,7 @@ describe('actions', () => {
       'Ann is told: look up client 1',
       'the clock jumps back by 5 s',
       'the server restarts, down for 2 s',
+      'the server is killed, down for 1.5 s',
       'Ann asks for the status of nobody',
     ]);
     expect(actionInWords({ do: 'unheard of' } as unknown as Action, name)).toBe('an action');

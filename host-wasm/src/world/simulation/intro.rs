@@ -88,7 +88,10 @@ fn end(scenario: &Scenario) -> u64 {
     let end = scenario.actions.iter().fold(0_u64, |elapsed, action| {
         if let Action::Until { at } = *action {
             elapsed.max(at)
-        } else if let Action::Stall { millis } | Action::Restart { down: millis, .. } = *action {
+        } else if let Action::Stall { millis }
+        | Action::Restart { down: millis, .. }
+        | Action::Crash { down: millis, .. } = *action
+        {
             elapsed.saturating_add(millis)
         } else if let Action::Advance { millis } = *action {
             elapsed.saturating_add(u64::try_from(millis).unwrap_or(0))

@@ -192,6 +192,7 @@ impl Simulation {
             | Action::Tick { .. }
             | Action::Stall { .. }
             | Action::Restart { .. }
+            | Action::Crash { .. }
             | Action::Command { .. }
             | Action::Lose { .. }
             | Action::Link { .. }

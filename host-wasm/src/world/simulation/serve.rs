@@ -35,6 +35,7 @@ impl Simulation {
             }
             Action::Stall { millis } => self.leaves(index, millis, "stalls"),
             Action::Restart { down, .. } => self.leaves(index, down, "stops"),
+            Action::Crash { down, .. } => self.leaves(index, down, "is killed"),
             Action::Tick { budget } => self.serve(&Action::Tick { budget }),
             Action::Command { client, command } => self.command(client, command),
             Action::Lose { client, way, datagrams } => self.lose(client, way, datagrams),
@@ -240,6 +241,8 @@ impl Simulation {
         let action = self.scenario.actions[index].clone();
         let (does, detail) = if let Action::Restart { forgets, .. } = action {
             ("starts", if forgets { "knowing nobody" } else { "with the clients that it had saved" })
+        } else if let Action::Crash { .. } = action {
+            ("starts", "with the clients that were on disk")
         } else {
             ("resumes", "")
         };

@@ -1,7 +1,7 @@
 //! Watches a server at work: whether its answers are those of the specification, and its invariants hold.
 //!
 //! It sees what goes in and what comes out, keeps books of its own ([`book::Book`]) and never asks the server how a
-//! client stands. Beside the real server runs a twin that is never given a chance to tidy up: their answers must not differ.
+//! client stands, but for what may go either way: whether a crash has undone an expiry. Beside the real server runs a twin that is never given a chance to tidy up: their answers must not differ.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,16 +11,19 @@ use rendezvous_protocol::{Instant, Output, PULSE_LEN, Progress, Response};
 use serde::Serialize;
 
 mod book;
+mod expected;
 
+use book::Book;
 pub use book::Standing;
-use book::{Book, Expected};
+use expected::Expected;
 
 use crate::world::{Action, Reply, World};
 
 /// What must always hold; the numbers are those of the design.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Invariant {
-    /// An address that is told is the source of the latest accepted pulse.
+    /// An address that is told is the source of the latest accepted pulse; after a crash, of the latest that was written, at
+    /// most a second older.
     I1,
     /// Every answer is what the specification says.
     I2,
@@ -96,11 +99,11 @@ impl Watch {
 
     /// The world has just done `action`, and the server has said `output`.
     pub(super) fn see(&mut self, world: &World, action: &Action, output: Option<Output>) {
-        let expected = self.book.expect(action, world.clock());
+        let expected = self.book.expect(action, world);
         self.specification(&expected, output);
         self.amplification(world, action, output);
-        self.ticks(action, output);
-        self.deadlines(world, output);
+        self.ticks(world, action, output);
+        self.deadlines(world, action, output);
         for verdict in &mut self.verdicts {
             if verdict.violations > 0 && verdict.first.is_none() {
                 verdict.first = Some(world.elapsed());
@@ -206,7 +209,13 @@ impl Watch {
     }
 
     /// I3.
-    fn ticks(&mut self, action: &Action, output: Option<Output>) {
+    fn ticks(&mut self, world: &World, action: &Action, output: Option<Output>) {
+        if let Action::Crash { .. } = action {
+            // Whom a tick had removed from the disk in time does not come back, and whom none had does: an expiry may go
+            // either way, and so from here on the twin is that of another world.
+            self.twin = world.started_like();
+            return;
+        }
         let twin = if let Action::Tick { .. } = action {
             // It learns the time, as the server does, and looks at nothing.
             self.twin.apply(&Action::Tick { budget: 0 })
@@ -223,20 +232,23 @@ impl Watch {
     }
 
     /// I5, I6.
-    fn deadlines(&mut self, world: &World, output: Option<Output>) {
+    fn deadlines(&mut self, world: &World, action: &Action, output: Option<Output>) {
         let server = world.server();
         let (records, deadlines, next) = (server.records(), server.deadlines(), server.poll_timeout());
         let each_has_one = records == deadlines && next.is_some() == (records > 0);
         self.check(Invariant::I5, each_has_one, || {
             format!("{records} records have {deadlines} deadlines, and the next is {next:?}")
         });
-        let Some(Output::Ticked(progress)) = output else { return };
-        let now = self.book.now();
-        let due = next.is_some_and(|next| next.as_millis() <= now);
-        self.check(Invariant::I5, due == (progress == Progress::More), || {
-            format!("a tick at {now} says {progress:?}, and the next deadline is {next:?}")
-        });
-        if progress == Progress::Done {
+        let mut tidy = matches!(action, Action::Crash { .. });
+        if let Some(Output::Ticked(progress)) = output {
+            let now = self.book.now();
+            let due = next.is_some_and(|next| next.as_millis() <= now);
+            self.check(Invariant::I5, due == (progress == Progress::More), || {
+                format!("a tick at {now} says {progress:?}, and the next deadline is {next:?}")
+            });
+            tidy = progress == Progress::Done;
+        }
+        if tidy {
             let living = self.book.living();
             self.check(Invariant::I6, records == living, || {
                 format!("there are {records} records of {living} clients")

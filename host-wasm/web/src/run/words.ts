@@ -82,6 +82,8 @@ export function actionInWords(action: Action | undefined, name: (client: number)
       return `the server stalls for ${roundSeconds(action.millis)}`;
     case 'restart':
       return `the server restarts, down for ${roundSeconds(action.down)}`;
+    case 'crash':
+      return `the server is killed, down for ${roundSeconds(action.down)}`;
     case 'step_wall_clock':
       return `the wall clock is set by ${roundSeconds(action.millis)}`;
     case 'register':

@@ -28,6 +28,11 @@ export const ACTION_FIELDS: Record<Action['do'], Field[]> = {
     { key: 'rebooted', label: 'rebooted', type: 'yes' },
     { key: 'forgets', label: 'forgets', type: 'yes' },
   ],
+  crash: [
+    number('down', 'down, ms'),
+    { key: 'rebooted', label: 'rebooted', type: 'yes' },
+    number('unwritten', 'unwritten, ms'),
+  ],
   step_wall_clock: [number('millis', 'by, ms')],
   register: [CLIENT],
   pulse: [CLIENT, FROM],
@@ -48,6 +53,7 @@ export const ACTION_NAMES: Record<Action['do'], string> = {
   rebind: 'a NAT rebinds',
   stall: 'the server stalls',
   restart: 'the server restarts',
+  crash: 'the server is killed',
   step_wall_clock: 'the wall clock is set',
   register: 'register (direct)',
   pulse: 'pulse (direct)',
@@ -85,6 +91,8 @@ export function newAction(what: Action['do'], time: number): Action {
       return { do: 'stall', millis: 5_000 };
     case 'restart':
       return { do: 'restart', down: 5_000, rebooted: false, forgets: false };
+    case 'crash':
+      return { do: 'crash', down: 5_000, rebooted: false, unwritten: 1_000 };
     case 'step_wall_clock':
       return { do: 'step_wall_clock', millis: -3_600_000 };
     case 'pulse':

@@ -51,6 +51,7 @@ export type Action =
   | { do: 'rebind'; client: number; address?: boolean }
   | { do: 'stall'; millis: number }
   | { do: 'restart'; down: number; rebooted: boolean; forgets?: boolean }
+  | { do: 'crash'; down: number; rebooted: boolean; unwritten: number }
   | { do: 'step_wall_clock'; millis: number }
   | { do: 'register'; client: number }
   | { do: 'pulse'; client: number; from: string }

@@ -168,3 +168,18 @@ fn there_is_room_for_those_that_are_there() {
     }
     assert!(world.server.capacity() >= world.server.records());
 }
+
+#[test]
+fn a_record_is_shown_to_the_host_as_long_as_it_is_there_and_looking_changes_nothing() {
+    let mut world = World::new();
+    assert_eq!(world.server.record(id(1)), None);
+    world.register(5, id(1));
+    assert_eq!(world.pulse(7, id(1), HOME), PulseCode::OnTime);
+    let record =
+        Record { address: Some(HOME.parse().unwrap()), last_seen: Some(at(7)), last_pulse: Some(at(7)) };
+    assert_eq!(world.server.record(id(1)), Some(record));
+    assert_eq!(world.pulse(7 + GONE_AFTER, id(1), HOME), PulseCode::NotFound);
+    assert_eq!(world.server.record(id(1)), Some(record), "gone, and not yet removed");
+    assert_eq!(world.tick(7 + GONE_AFTER), Progress::Done);
+    assert_eq!(world.server.record(id(1)), None);
+}

@@ -3,14 +3,12 @@
 //! The rules are stated here a second time, in plain numbers and on purpose: a mistake in the protocol crate does not
 //! make this agree with it. (The reference model of the tests states them a third time, from the whole history.)
 
-use std::fmt;
 use std::net::SocketAddr;
 
-use rendezvous_protocol::lifecycle::Status;
-use rendezvous_protocol::{Clock, Output, Response};
 use serde::Serialize;
 
-use crate::world::{Action, Keys, Setup};
+use super::expected::Expected;
+use crate::world::{Action, Keys, Setup, World};
 
 /// How a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,19 +39,6 @@ impl Standing {
     }
 }
 
-/// What an answer must be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    Nothing,
-    Code { to: SocketAddr, number: u16 },
-    Registered,
-    Taken,
-    Ok,
-    Address { address: SocketAddr, last_online: Option<u64> },
-    Status { status: &'static str, last_online: Option<u64> },
-    Refused { status: u16, code: &'static str },
-}
-
 #[derive(Debug)]
 pub(super) struct Book {
     interval: u64,
@@ -62,6 +47,8 @@ pub(super) struct Book {
     keys: Keys,
     /// What the clock showed when it last did.
     clock: u64,
+    /// How much time had really passed then.
+    elapsed: u64,
     /// The latest time that the server has seen: its clock never runs backwards.
     now: u64,
     /// When the server last came back.
@@ -69,13 +56,22 @@ pub(super) struct Book {
     clients: Vec<Entry>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Entry {
     /// Whether it was ever registered.
     ever: bool,
     left: bool,
     live: Option<Live>,
+    /// Whether it may be on disk: also if it is gone, for a while.
+    stored: bool,
+    /// Its address on disk.
+    written: Option<SocketAddr>,
+    /// Its later addresses, and when they were first heard of, in milliseconds of time that really passed.
+    unwritten: Vec<(u64, SocketAddr)>,
 }
+
+/// Whatever is older than this is on disk, in milliseconds of time that really passed.
+const WRITE_BEHIND: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug)]
 struct Live {
@@ -93,15 +89,18 @@ impl Book {
             error_time: timing.error_time().0,
             keys: setup.keys(),
             clock: setup.start.now.as_millis(),
+            elapsed: 0,
             now: 0,
             resumed: 0,
             clients: vec![],
         }
     }
 
-    /// What must come of `action`, after which the clocks show `clock`.
-    pub(super) fn expect(&mut self, action: &Action, clock: Clock) -> Expected {
-        let before = std::mem::replace(&mut self.clock, clock.now.as_millis());
+    /// What must come of `action`, which `world` has just done. Nothing is asked of it but what its clocks show, and after
+    /// a crash whether it knows those who were gone: both are right.
+    pub(super) fn expect(&mut self, action: &Action, world: &World) -> Expected {
+        let before = std::mem::replace(&mut self.clock, world.clock().now.as_millis());
+        let killed = std::mem::replace(&mut self.elapsed, world.elapsed());
         match *action {
             Action::Advance { .. }
             | Action::Until { .. }
@@ -118,6 +117,10 @@ impl Book {
                 self.restarted(before, forgets);
                 Expected::Nothing
             }
+            Action::Crash { unwritten, .. } => {
+                self.crashed(killed, unwritten, world);
+                Expected::Nothing
+            }
             Action::Tick { .. } => {
                 self.arrive();
                 Expected::Nothing
@@ -132,7 +135,7 @@ impl Book {
             Action::Logout { client } => {
                 let expected = self.known(client, |_, _| ());
                 if expected == Expected::Ok {
-                    *self.entry(client) = Entry { ever: true, left: true, live: None };
+                    *self.entry(client) = Entry { ever: true, left: true, ..Entry::default() };
                 }
                 expected
             }
@@ -196,7 +199,7 @@ impl Book {
             return Expected::Taken;
         }
         let live = Live { heard: Some(self.now), pulsed: None, address: None };
-        *self.entry(client) = Entry { ever: true, left: false, live: Some(live) };
+        *self.entry(client) = Entry { ever: true, live: Some(live), stored: true, ..Entry::default() };
         Expected::Registered
     }
 
@@ -208,10 +211,15 @@ impl Book {
         let number = match client.and_then(|client| Some((client, self.live(client)?))) {
             None => 1060,
             Some((_, live)) if self.now >= self.judged_from(&live) + self.interval + self.grace => 1050,
-            Some((client, _)) => {
-                let address = Some(SocketAddr::new(from.ip().to_canonical(), from.port()));
-                let now = self.now;
-                self.entry(client).live = Some(Live { heard: Some(now), pulsed: Some(now), address });
+            Some((client, live)) => {
+                let address = SocketAddr::new(from.ip().to_canonical(), from.port());
+                let (now, elapsed) = (self.now, self.elapsed);
+                let entry = self.entry(client);
+                entry.live = Some(Live { heard: Some(now), pulsed: Some(now), address: Some(address) });
+                if live.address != Some(address) {
+                    entry.write(elapsed, WRITE_BEHIND);
+                    entry.unwritten.push((elapsed, address));
+                }
                 1020
             }
         };
@@ -249,10 +257,24 @@ impl Book {
         self.now = self.clock;
         self.resumed = self.now;
         for entry in &mut self.clients {
-            entry.live = entry.live.filter(|_| !forgets);
-            if let Some(live) = &mut entry.live {
-                (live.heard, live.pulsed) = (None, None);
-            }
+            entry.write(u64::MAX, 0);
+            entry.stored = entry.live.is_some() && !forgets;
+            entry.come_back();
+        }
+    }
+
+    /// The server was killed when so much time had really passed, and started again.
+    fn crashed(&mut self, killed: u64, unwritten: u64, world: &World) {
+        // Nobody else can have been found to be gone, and have been removed from the disk.
+        self.forget_the_gone(self.now);
+        self.now = self.clock;
+        self.resumed = self.now;
+        for (client, entry) in (0..).zip(&mut self.clients) {
+            entry.write(killed, unwritten.min(WRITE_BEHIND));
+            entry.unwritten.clear();
+            let either_way = entry.stored && entry.live.is_none();
+            entry.stored &= !either_way || world.server().record(world.id(client)).is_some();
+            entry.come_back();
         }
     }
 
@@ -286,65 +308,28 @@ impl Book {
     fn entry(&mut self, client: u16) -> &mut Entry {
         let index = usize::from(client);
         if self.clients.len() <= index {
-            self.clients.resize(index + 1, Entry::default());
+            self.clients.resize_with(index + 1, Entry::default);
         }
         &mut self.clients[index]
     }
 }
 
+impl Entry {
+    /// Addresses that were first heard of so many milliseconds ago, when so many have really passed, are on disk.
+    fn write(&mut self, elapsed: u64, age: u64) {
+        self.unwritten.retain(|&(at, address)| {
+            let waits = elapsed - at < age;
+            if !waits {
+                self.written = Some(address);
+            }
+            waits
+        });
+    }
+
+    /// The server has started with what is on disk.
+    fn come_back(&mut self) {
+        self.live = self.stored.then_some(Live { heard: None, pulsed: None, address: self.written });
+    }
+}
+
 const UNKNOWN_CLIENT: Expected = Expected::Refused { status: 401, code: "unknown_client" };
-
-impl Expected {
-    /// What the server said, in these words; `None` if it had nothing to say to anybody.
-    pub(super) fn of(output: Output) -> Option<Self> {
-        let seconds = |millis: rendezvous_protocol::Millis| millis.0 / 1000;
-        Some(match output {
-            Output::Transmit { destination, code } => Self::Code { to: destination, number: code.number() },
-            Output::Dropped(_) => Self::Nothing,
-            Output::Registered { .. } => Self::Registered,
-            Output::Taken => Self::Taken,
-            Output::Response(Response::Verified { .. } | Response::LoggedOut { .. }) => Self::Ok,
-            Output::Response(Response::PeerAddress { address, last_online, .. }) => {
-                Self::Address { address, last_online: last_online.map(seconds) }
-            }
-            Output::Response(Response::PeerStatus { status, last_online, .. }) => Self::Status {
-                status: match status {
-                    Status::Online => "ONLINE",
-                    Status::Pending => "PENDING",
-                },
-                last_online: last_online.map(seconds),
-            },
-            Output::Rejection(rejection) => {
-                Self::Refused { status: rejection.status(), code: rejection.code() }
-            }
-            Output::Ticked(_) | Output::Resumed => return None,
-        })
-    }
-}
-
-/// In words that make sense after "the specification says".
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nothing => f.write_str("nothing"),
-            Self::Code { to, number } => write!(f, "{number} to {to}"),
-            Self::Registered => f.write_str("registered"),
-            Self::Taken => f.write_str("taken"),
-            Self::Ok => f.write_str("ok"),
-            Self::Address { address, last_online } => write!(f, "{address}, {}", Ago(*last_online)),
-            Self::Status { status, last_online } => write!(f, "{status}, {}", Ago(*last_online)),
-            Self::Refused { status, code } => write!(f, "{status} {code}"),
-        }
-    }
-}
-
-struct Ago(Option<u64>);
-
-impl fmt::Display for Ago {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(seconds) => write!(f, "last online {seconds} s ago"),
-            None => f.write_str("last online unknown"),
-        }
-    }
-}
