@@ -320,11 +320,6 @@ impl Server {
         &self.counters
     }
 
-    /// The record of `id`, whether or not its client is gone: for a host that stores it. It decides nothing.
-    pub fn record(&self, id: ClientId) -> Option<Record> {
-        self.table.get(&id)
-    }
-
     /// How many records there are: live clients, and those gone that no tick has removed yet.
     pub fn records(&self) -> usize {
         self.table.len()

@@ -213,10 +213,6 @@ impl Table {
         self.deadlines.first().map(|&(wake, _)| wake)
     }
 
-    pub(super) fn get(&self, id: &ClientId) -> Option<Record> {
-        self.find(id).and_then(|at| self.pages[at.page].get(at.index)).map(Slot::record)
-    }
-
     pub(super) fn len(&self) -> usize {
         self.len
     }
