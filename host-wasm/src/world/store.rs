@@ -75,10 +75,11 @@ impl Store {
 
     /// Another store with the same on disk.
     pub(super) fn copy(&self) -> Self {
-        let written = self.written.iter().map(|(&id, &written)| (id, written));
         let mut copy = Self { registrations: self.registrations, ..Self::default() };
         // A clone of the map would be code of its own for browsers to load.
-        written.for_each(|(id, written)| drop(copy.written.insert(id, written)));
+        for (&id, &written) in &self.written {
+            copy.written.insert(id, written);
+        }
         copy
     }
 
