@@ -7,6 +7,7 @@ mod absence;
 mod addresses;
 mod admin;
 mod command_line;
+mod crash_disk;
 mod datagrams;
 mod directory;
 mod fleet;
