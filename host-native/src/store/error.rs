@@ -150,9 +150,14 @@ impl Failure {
         reason = "the list is open, and what is not in it here comes of no damage"
     )]
     fn of(error: redb::Error) -> Self {
+        use io::ErrorKind::{InvalidData, UnexpectedEof};
         use redb::Error;
         match error {
             Error::DatabaseAlreadyOpen => Self::InUse,
+            // How the library says that its first bytes are not its own, and that a page would be beyond the end of the file.
+            Error::Io(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
+                Self::Damaged(error.to_string())
+            }
             Error::Io(error) => Self::Io(error),
             Error::Corrupted(what) => Self::Damaged(what),
             // A file of some other program, or of another version of the library.
