@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rendezvous_native::settings::{Settings, from_args};
 use rendezvous_native::store::Pace;
 use rendezvous_native::{Node, Unconfirmed};
 use rendezvous_protocol::{ClientId, Pulse, PulseCode, Rejection, Response};
 use rendezvous_tests::dice::Dice;
 use rendezvous_tests::disk::{Image, SimulatedDisk};
+
+use crate::stored::{LAZY, look_up, settings};
 
 /// How much earlier a client may seem to be gone than it is: the server counts whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
@@ -49,7 +50,8 @@ impl Session {
         short: bool,
         lives: Vec<Life>,
     ) -> Result<Self, String> {
-        let settings = settings(short);
+        let timing = ["--pulse-interval=8ms", "--pulse-grace=2ms", "--error-time=4ms"];
+        let settings = settings(if short { &timing } else { &[] });
         let node = Node::open_on(Arc::new(disk.clone()), pace, &settings, 5024)
             .map_err(|error| error.to_string())?;
         let gone_after = Duration::from(settings.timing.gone_after()) - ROUNDING;
@@ -161,7 +163,7 @@ impl Session {
         self.node.close().unwrap();
         let mut last = self.lives.clone();
         for (life, last) in self.lives.iter_mut().zip(&mut last) {
-            match address_of(&self.node, life.id).expect("a lookup") {
+            match look_up(&self.node, life.id) {
                 Some(address) => {
                     life.there_until = usize::MAX;
                     last.there_until = usize::MAX;
@@ -197,13 +199,12 @@ pub(crate) fn check(
     thorough: bool,
 ) -> Result<(SimulatedDisk, Found), String> {
     let disk = SimulatedDisk::holding(image);
-    let quiet = Pace { write_behind: Duration::from_secs(3600), slack: u64::MAX / 4 };
-    let session = Session::open(&disk, quiet, false, vec![])?;
+    let session = Session::open(&disk, LAZY, false, vec![])?;
     let node = &session.node;
     let mut found = Found { known: 0, lives: vec![] };
     let mut pulses = vec![];
     for life in lives {
-        let known = address_of(node, life.id)?;
+        let known = look_up(node, life.id);
         if cut >= life.gone_from && known.is_some() {
             return Err(format!("a logout that was acknowledged is undone: {life:?}"));
         }
@@ -249,21 +250,4 @@ pub(crate) fn check(
         return Err(format!("pulses are answered {codes:?} instead of {expected:?}"));
     }
     Ok((disk, found))
-}
-
-/// The address of a client: `None` if there is no such client, `Some(None)` if it has none.
-fn address_of(node: &Node, id: ClientId) -> Result<Option<Option<SocketAddr>>, String> {
-    match node.peer_address(id, Some(id)) {
-        Ok(Response::PeerAddress { client_id, address, .. }) if client_id == id => Ok(Some(Some(address))),
-        Err(Rejection::AddressUnknown) => Ok(Some(None)),
-        Err(Rejection::UnknownClient) => Ok(None),
-        other => Err(format!("a lookup of {id} finds {other:?}")),
-    }
-}
-
-fn settings(short: bool) -> Settings {
-    let timing = ["--pulse-interval=8ms", "--pulse-grace=2ms", "--error-time=4ms"];
-    let args = ["rendezvous", "--store=memory:"].into_iter().chain(timing.into_iter().filter(|_| short));
-    let Ok(settings) = from_args(args) else { panic!("valid settings") };
-    settings
 }
