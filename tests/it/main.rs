@@ -11,6 +11,7 @@ mod crash_disk;
 mod damage;
 mod datagrams;
 mod directory;
+mod disk_faults;
 mod fleet;
 mod golden;
 mod kill;

@@ -68,7 +68,7 @@ impl Keys {
             let bytes = hex::decode(&haystack[start..=index]).ok()?;
             self.keys.contains(&bytes[..]).then_some(start)
         });
-        raw.map(|at| (at, "raw")).or(hex.map(|at| (at, "hex")))
+        raw.map(|at| (at, "raw")).or_else(|| hex.map(|at| (at, "hex")))
     }
 }
 

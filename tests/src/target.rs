@@ -104,11 +104,13 @@ impl Target {
     pub fn register(&self) -> Client<'_> {
         let answer = self.call(Method::POST, "/register", &[]);
         assert_eq!(answer.status, 200, "{answer}");
-        Client {
-            target: self,
-            registration: serde_json::from_value(answer.json).expect("a registration"),
-            socket: self.socket(),
-        }
+        self.client(answer)
+    }
+
+    /// The client of this answer to a registration.
+    pub fn client(&self, answer: Answer) -> Client<'_> {
+        let registration = serde_json::from_value(answer.json).expect("a registration");
+        Client { target: self, registration, socket: self.socket() }
     }
 
     /// A socket connected to the server: it takes nothing that comes from elsewhere.
