@@ -8,6 +8,7 @@ use rendezvous_native::store::Pace;
 use rendezvous_protocol::{ClientId, PulseCode, Rejection};
 use rendezvous_tests::dice::Dice;
 use rendezvous_tests::disk::SimulatedDisk;
+use rendezvous_tests::local::LocalServer;
 
 use crate::stored::{LAZY, address, log_out, look_up, open, open_image, pulse, register};
 
@@ -63,35 +64,42 @@ fn a_full_disk_costs_registrations_and_logouts_only_and_nothing_that_was_acknowl
 /// After a failed sync Linux reads back what it could not write, and never tries again: whoever goes on with that file loses it.
 #[test]
 fn after_a_failed_sync_the_store_is_written_anew() {
-    for seed in 0..30 {
-        let mut dice = Dice::new(seed);
-        let disk = SimulatedDisk::default();
-        let node = open(&disk, SOON).unwrap();
-        let mut clients: Vec<_> = (0..10).map(|_| register(&node).unwrap()).collect();
-        let left = clients.pop().unwrap();
-        disk.fail_syncs(1);
-        let failed = if dice.once_in(2) { register(&node).map(drop) } else { log_out(&node, left) };
-        assert_eq!(failed, Err(Rejection::Unavailable), "seed {seed}: what failed is not acknowledged");
-        let failed_at = disk.operations();
-        assert_eq!(register(&node), Err(Rejection::Unavailable));
-        everything_else_goes_on(&node, &clients);
-        let _ = log_out(&node, left);
+    // Side by side: each waits for the writer to try again.
+    thread::scope(|scope| {
+        for seed in 0..30 {
+            scope.spawn(move || fail_one_sync(seed));
+        }
+    });
+}
 
-        clients.push(until_it_works(|| register(&node)));
-        assert_eq!(until_it_is_unknown(&node, left), Err(Rejection::UnknownClient));
-        // The power fails at any moment since then.
-        let acknowledged = disk.operations();
-        assert!(acknowledged > failed_at);
-        for cut in failed_at..=acknowledged {
-            let certain = if cut < acknowledged { clients.len() - 1 } else { clients.len() };
-            let node =
-                open_image(disk.image_at(cut, &mut dice)).unwrap_or_else(|error| panic!("{seed}: {error}"));
-            for &id in &clients[..certain] {
-                assert!(look_up(&node, id).is_some(), "seed {seed}: {id} is lost");
-            }
-            if cut == acknowledged {
-                assert_eq!(look_up(&node, left), None, "seed {seed}: {left} is back");
-            }
+fn fail_one_sync(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let disk = SimulatedDisk::default();
+    let node = open(&disk, SOON).unwrap();
+    let mut clients: Vec<_> = (0..10).map(|_| register(&node).unwrap()).collect();
+    let left = clients.pop().unwrap();
+    disk.fail_syncs(1);
+    let failed = if dice.once_in(2) { register(&node).map(drop) } else { log_out(&node, left) };
+    assert_eq!(failed, Err(Rejection::Unavailable), "seed {seed}: what failed is not acknowledged");
+    let failed_at = disk.operations();
+    assert_eq!(register(&node), Err(Rejection::Unavailable));
+    everything_else_goes_on(&node, &clients);
+    let _ = log_out(&node, left);
+
+    clients.push(until_it_works(|| register(&node)));
+    assert_eq!(until_it_is_unknown(&node, left), Err(Rejection::UnknownClient));
+    // The power fails at any moment since then.
+    let acknowledged = disk.operations();
+    assert!(acknowledged > failed_at);
+    for cut in failed_at..=acknowledged {
+        let certain = if cut < acknowledged { clients.len() - 1 } else { clients.len() };
+        let image = disk.image_at(cut, &mut dice);
+        let node = open_image(image).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        for &id in &clients[..certain] {
+            assert!(look_up(&node, id).is_some(), "seed {seed}: {id} is lost");
+        }
+        if cut == acknowledged {
+            assert_eq!(look_up(&node, left), None, "seed {seed}: {left} is back");
         }
     }
 }
@@ -171,6 +179,28 @@ fn a_node_on_a_slow_disk_writes_all_before_it_ends() {
         assert_eq!(look_up(&node, id), Some(Some(address(n))));
     }
     assert!(more.iter().all(|&id| look_up(&node, id) == Some(None)));
+}
+
+/// The same of a server that is told to stop: whoever had begun to ask is answered, and on the disk.
+#[test]
+fn a_server_that_stops_on_a_slow_disk_answers_and_writes_all() {
+    let disk = SimulatedDisk::default();
+    let server = LocalServer::on(&disk);
+    let target = server.target().clone();
+    let moved = target.register();
+    assert_eq!(moved.pulse(), 1020);
+    disk.slow_down(Duration::from_millis(700));
+    thread::scope(|scope| {
+        let registrations: Vec<_> = (0..8).map(|_| scope.spawn(|| target.register().id())).collect();
+        until(|| server.node().stats().records == 9);
+        drop(server);
+        for registration in registrations {
+            let id = registration.join().unwrap();
+            let node = open_image(disk.content()).unwrap();
+            assert_eq!(look_up(&node, id), Some(None));
+            assert_eq!(look_up(&node, moved.id()), Some(moved.socket.local_addr().ok()));
+        }
+    });
 }
 
 /// Changes that cannot be written before the end are said to be missing, and what was acknowledged is not among them.

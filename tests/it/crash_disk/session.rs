@@ -1,5 +1,6 @@
 //! A node on a simulated disk, what is asked of it, and what therefore must be on the disk at every moment.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,6 +40,9 @@ pub(crate) struct Session {
     node: Node,
     gone_after: Duration,
     short: bool,
+    fails: bool,
+    /// Those that wanted to log out and were told that this is not possible now.
+    leaving: Vec<usize>,
     pub(crate) lives: Vec<Life>,
 }
 
@@ -55,13 +59,15 @@ impl Session {
         let node = Node::open_on(Arc::new(disk.clone()), pace, &settings, 5024)
             .map_err(|error| error.to_string())?;
         let gone_after = Duration::from(settings.timing.gone_after()) - ROUNDING;
-        Ok(Self { disk: disk.clone(), node, gone_after, short, lives })
+        Ok(Self { disk: disk.clone(), node, gone_after, short, fails: false, leaving: vec![], lives })
     }
 
     /// Registers so many and logs so many out, and waits for none before all have asked.
     pub(crate) fn register_and_log_out(&mut self, registered: usize, left: usize, dice: &mut Dice) {
         let heard = Instant::now();
-        let registrations: Vec<_> = (0..registered).map(|_| self.node.register().unwrap()).collect();
+        // Whoever is refused never gets to know its id.
+        let registrations: Vec<_> =
+            (0..registered).filter_map(|_| self.granted(self.node.register())).collect();
         let mut logouts = vec![];
         for _ in 0..left {
             self.note_who_is_there();
@@ -73,6 +79,7 @@ impl Session {
             self.lives[client].lives = false;
             match self.node.logout(self.lives[client].id) {
                 Ok(answer) => logouts.push((client, answer)),
+                Err(Rejection::Unavailable) if self.fails => self.leaving.push(client),
                 Err(rejection) => assert_eq!(rejection, Rejection::UnknownClient, "it expired"),
             }
         }
@@ -89,9 +96,36 @@ impl Session {
 
     fn await_logouts(&mut self, logouts: Vec<(usize, Unconfirmed<Response>)>) {
         for (client, answer) in logouts {
-            answer.wait().unwrap();
-            self.lives[client].gone_from = self.disk.operations();
+            match self.granted(answer.wait()) {
+                Some(_) => self.lives[client].gone_from = self.disk.operations(),
+                None => self.leaving.push(client),
+            }
         }
+    }
+
+    /// Whether whoever wanted to log out while the disk failed, and was not told that it did, is gone by now.
+    pub(crate) fn ask_again(&mut self) {
+        for client in mem::take(&mut self.leaving) {
+            match self.node.logout(self.lives[client].id) {
+                Err(Rejection::UnknownClient) => self.lives[client].gone_from = self.disk.operations(),
+                Err(Rejection::Unavailable) => self.leaving.push(client),
+                other => panic!("a repeated logout is answered {other:?}"),
+            }
+        }
+    }
+
+    /// From now on the disk may fail, and what needs it be refused.
+    pub(crate) fn expect_failures(&mut self) {
+        self.fails = true;
+    }
+
+    /// Whether the disk is believed to fail.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.node.stats().store_is_failing
+    }
+
+    fn granted<T>(&self, answer: Result<T, Rejection>) -> Option<T> {
+        answer.inspect_err(|rejection| assert!(self.fails && *rejection == Rejection::Unavailable)).ok()
     }
 
     fn await_registrations(
@@ -100,7 +134,7 @@ impl Session {
         heard: Instant,
     ) {
         for answer in registrations {
-            let id = answer.wait().unwrap().client_id;
+            let Some(id) = self.granted(answer.wait()).map(|body| body.client_id) else { continue };
             let now = self.disk.operations();
             self.lives.push(Life {
                 id,
@@ -191,12 +225,14 @@ pub(crate) struct Found {
     pub(crate) lives: Vec<Life>,
 }
 
-/// Opens a node on what the disk holds after a crash before the operation `cut`, and compares. `thorough` pulses from everybody.
+/// Opens a node on what the disk holds after a crash before the operation `cut`, and compares. `thorough` pulses from everybody;
+/// `refused` says that registrations may have been.
 pub(crate) fn check(
     image: Image,
     cut: usize,
     lives: &[Life],
     thorough: bool,
+    refused: bool,
 ) -> Result<(SimulatedDisk, Found), String> {
     let disk = SimulatedDisk::holding(image);
     let session = Session::open(&disk, LAZY, false, vec![])?;
@@ -240,7 +276,8 @@ pub(crate) fn check(
         });
     }
     let records = node.stats().records;
-    if records != found.known {
+    // Whose registration was refused may be there, too, and nobody knows their key.
+    if records < found.known || !refused && records > found.known {
         return Err(format!("{records} clients, and only {} are known", found.known));
     }
     let (asked, expected): (Vec<_>, Vec<_>) = pulses.into_iter().unzip();
