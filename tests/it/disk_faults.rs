@@ -125,8 +125,8 @@ fn a_slow_disk_holds_up_registrations_and_logouts_only() {
     let disk = SimulatedDisk::default();
     let node = open(&disk, SOON).unwrap();
     let clients: Vec<_> = (0..10).map(|_| register(&node).unwrap()).collect();
-    disk.hold_syncs();
     thread::scope(|scope| {
+        let held = disk.hold_syncs();
         let registration = scope.spawn(|| register(&node));
         let logout = scope.spawn(|| log_out(&node, clients[9]));
         until(|| disk.is_holding() && look_up(&node, clients[9]).is_none());
@@ -135,7 +135,7 @@ fn a_slow_disk_holds_up_registrations_and_logouts_only() {
             everything_else_goes_on(&node, &clients[..9]);
         }
         assert!(disk.is_holding() && !registration.is_finished() && !logout.is_finished());
-        disk.release_syncs();
+        drop(held);
         assert!(registration.join().unwrap().is_ok());
         assert_eq!(logout.join().unwrap(), Ok(()));
     });
@@ -146,7 +146,7 @@ fn what_waits_for_a_slow_disk_is_bounded() {
     let disk = SimulatedDisk::default();
     let node = open(&disk, LAZY).unwrap();
     let client = register(&node).unwrap();
-    disk.hold_syncs();
+    let held = disk.hold_syncs();
     let first = node.register().unwrap();
     until(|| disk.is_holding());
     let waiting: Vec<_> = (0..MAX_WAITING).map(|_| node.register().unwrap()).collect();
@@ -154,7 +154,7 @@ fn what_waits_for_a_slow_disk_is_bounded() {
     assert_eq!(node.stats().records, MAX_WAITING + 2, "whoever is refused is not there");
     assert_eq!(log_out(&node, client), Err(Rejection::Unavailable));
     assert_eq!(look_up(&node, client), None, "but whoever wants to go is gone");
-    disk.release_syncs();
+    drop(held);
     for answer in waiting.into_iter().chain([first]) {
         assert!(answer.wait().is_ok());
     }

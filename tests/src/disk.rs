@@ -154,20 +154,15 @@ impl SimulatedDisk {
         self.lock().faults.sync_takes = sync_takes;
     }
 
-    /// Lets syncs wait until [`SimulatedDisk::release_syncs`].
-    pub fn hold_syncs(&self) {
+    /// Lets syncs wait for as long as the result lives. Make it after the node: whose end waits for the syncs.
+    pub fn hold_syncs(&self) -> Held {
         self.lock().faults.held = true;
+        Held(self.clone())
     }
 
     /// Whether a sync waits.
     pub fn is_holding(&self) -> bool {
         self.lock().faults.waiting > 0
-    }
-
-    /// Lets those that wait go on, and holds up no others.
-    pub fn release_syncs(&self) {
-        self.lock().faults.held = false;
-        self.0.released.notify_all();
     }
 
     /// Makes syncs do nothing, and say that they did: a disk that no store can be safe on.
@@ -177,6 +172,18 @@ impl SimulatedDisk {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("nothing panics with the disk locked")
+    }
+}
+
+/// Lets the syncs of a disk go on when it is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Held(SimulatedDisk);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.lock().faults.held = false;
+        self.0.0.released.notify_all();
     }
 }
 

@@ -124,6 +124,11 @@ impl Session {
         self.node.stats().store_is_failing
     }
 
+    /// Whether nobody waits to hear that they are gone.
+    pub(crate) fn all_are_answered(&self) -> bool {
+        self.leaving.is_empty()
+    }
+
     fn granted<T>(&self, answer: Result<T, Rejection>) -> Option<T> {
         answer.inspect_err(|rejection| assert!(self.fails && *rejection == Rejection::Unavailable)).ok()
     }
@@ -260,7 +265,7 @@ pub(crate) fn check(
             Some(Some(source)) => pulses.push((Pulse { id: life.id, source }, PulseCode::OnTime)),
             Some(None) if !thorough => {}
             Some(None) => {
-                pulses.push((Pulse { id: life.id, source: life.next_address() }, PulseCode::OnTime))
+                pulses.push((Pulse { id: life.id, source: life.next_address() }, PulseCode::OnTime));
             }
             None => {
                 pulses.push((Pulse { id: life.id, source: life.next_address() }, PulseCode::NotFound));
