@@ -228,11 +228,10 @@ impl Node {
     }
 
     /// `GET /peer/{client_id}/udp`. `peer` is `None` if the path holds no id.
-    pub(crate) fn peer_address(
-        &self,
-        caller: ClientId,
-        peer: Option<ClientId>,
-    ) -> Result<Response, Rejection> {
+    ///
+    /// # Errors
+    /// [`Rejection`], if there is no such caller, no such peer, or no address of it.
+    pub fn peer_address(&self, caller: ClientId, peer: Option<ClientId>) -> Result<Response, Rejection> {
         let (at, peer, observation) = self.look_up(caller, peer)?;
         Response::peer_address(peer, observation, at.unix)
     }
@@ -249,7 +248,7 @@ impl Node {
 
     /// Forgets clients that are gone, a few at a time, until none is left, or until `goes_on` says no. This also keeps a quiet
     /// server from looking like one that is not running: call it several times a second.
-    pub(crate) fn tick(&self, goes_on: impl Fn() -> bool) {
+    pub fn tick(&self, goes_on: impl Fn() -> bool) {
         for shard in 0..Shards::COUNT {
             // The clock each time: forgetting a million clients takes a while, and is no absence.
             while self.tick_shard(shard) == Progress::More {

@@ -12,6 +12,9 @@ pub mod check;
 #[cfg(feature = "native")]
 pub mod conformance;
 pub mod crowd;
+pub mod dice;
+#[cfg(feature = "native")]
+pub mod disk;
 #[cfg(feature = "native")]
 pub mod fleet;
 pub mod fuzzing;

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rendezvous_native::settings::{Exit, from_args};
-use rendezvous_native::{Listeners, Node, serve};
+use rendezvous_native::store::Pace;
+use rendezvous_native::{Listeners, Node, Settings, serve};
 use tokio::sync::oneshot;
 
+use crate::disk::SimulatedDisk;
 use crate::target::Target;
 
 /// Short enough that a client's whole life takes a second and a half, long enough to act on either side of each
@@ -31,6 +33,20 @@ impl LocalServer {
 
     /// Starts a server with these flags, on loopback unless they say otherwise, and without a store unless they name one.
     pub fn with(flags: &[&str]) -> Self {
+        Self::start(flags, |settings, port| {
+            Node::open(settings, port).unwrap_or_else(|error| panic!("{error}"))
+        })
+    }
+
+    /// Starts a server on loopback that keeps its clients on this disk, with the timing of the specification.
+    pub fn on(disk: &SimulatedDisk) -> Self {
+        Self::start(&["--udp-listen=127.0.0.1:0"], |settings, port| {
+            Node::open_on(Arc::new(disk.clone()), Pace::default(), settings, port)
+                .unwrap_or_else(|error| panic!("{error}"))
+        })
+    }
+
+    fn start(flags: &[&str], open: impl FnOnce(&Settings, u16) -> Node) -> Self {
         let mut args =
             [&["rendezvous", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"], flags].concat();
         if !flags.iter().any(|flag| flag.starts_with("--udp-listen")) {
@@ -46,7 +62,7 @@ impl LocalServer {
         let listeners = Listeners::bind(&settings).expect("free ports");
         let udp = listeners.udp_addresses().expect("bound sockets")[0];
         let http = listeners.http_addresses().expect("bound sockets")[0];
-        let node = Arc::new(Node::open(&settings, udp.port()).unwrap_or_else(|error| panic!("{error}")));
+        let node = Arc::new(open(&settings, udp.port()));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Arc::clone(&node);
         let thread = thread::spawn(move || {

@@ -1,5 +1,7 @@
 //! Looks for keys where none may be.
 
+use std::collections::HashSet;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use rendezvous_protocol::PrivateKey;
@@ -38,6 +40,38 @@ impl Needles {
     }
 }
 
+/// Many keys at once: looks for each of them raw and in hex.
+#[derive(Debug)]
+pub struct Keys {
+    keys: HashSet<[u8; 32]>,
+    beginnings: HashSet<[u8; 4]>,
+}
+
+impl Keys {
+    /// These keys.
+    pub fn new(keys: impl IntoIterator<Item = [u8; 32]>) -> Self {
+        let keys: HashSet<_> = keys.into_iter().collect();
+        let beginnings = keys.iter().map(|&[a, b, c, d, ..]| [a, b, c, d]).collect();
+        Self { keys, beginnings }
+    }
+
+    /// Where the first of them is in `haystack`, and in which form.
+    pub fn find(&self, haystack: &[u8]) -> Option<(usize, &'static str)> {
+        let raw = haystack
+            .windows(32)
+            .position(|window| self.beginnings.contains(&window[..4]) && self.keys.contains(window));
+        // Only where there are so many digits in a row.
+        let mut digits = 0;
+        let hex = haystack.iter().enumerate().find_map(|(index, byte)| {
+            digits = if byte.is_ascii_hexdigit() { digits + 1 } else { 0 };
+            let start = (index + 1).checked_sub(64).filter(|_| digits >= 64)?;
+            let bytes = hex::decode(&haystack[start..=index]).ok()?;
+            self.keys.contains(&bytes[..]).then_some(start)
+        });
+        raw.map(|at| (at, "raw")).or_else(|| hex.map(|at| (at, "hex")))
+    }
+}
+
 /// As `Debug` prints bytes, without the brackets.
 fn list(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(", ").into_bytes()
@@ -71,5 +105,21 @@ mod tests {
         }
         assert_eq!(needles.find(&raw[1..]), None);
         assert_eq!(needles.find(b""), None);
+    }
+
+    #[test]
+    fn one_of_many_keys_is_found_raw_and_in_hex() {
+        let all: Vec<[u8; 32]> =
+            (0..100).map(|n| std::array::from_fn(|index| n ^ (index * 7) as u8)).collect();
+        let keys = Keys::new(all.clone());
+        for key in all {
+            assert_eq!(keys.find(&[b"before", &key[..], b"after"].concat()), Some((6, "raw")));
+            for hex in [hex::encode(key), hex::encode_upper(key)] {
+                // Digits before and after do not hide it.
+                assert_eq!(keys.find(format!("key=0{hex}0").as_bytes()), Some((5, "hex")));
+            }
+            assert_eq!(keys.find(&key[1..]), None);
+        }
+        assert_eq!(keys.find(&[b'a'; 1000]), None);
     }
 }

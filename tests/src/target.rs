@@ -62,18 +62,31 @@ impl Target {
 
     /// Calls a route with a body too.
     pub fn send(&self, method: Method, path: &str, authorization: &[&str], body: &str) -> Answer {
+        self.try_send(method, path, authorization, body).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    /// The same with a server that may go away meanwhile.
+    ///
+    /// # Errors
+    /// If there is no answer, or not all of it.
+    pub fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        authorization: &[&str],
+        body: &str,
+    ) -> Result<Answer, ureq::Error> {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.http));
         for header in authorization {
             request = request.header("authorization", *header);
         }
-        let request = request.body(body.to_owned()).expect("a valid request");
-        let mut response = self.agent.run(request).unwrap_or_else(|error| panic!("{path}: {error}"));
-        let text = response.body_mut().read_to_string().expect("a body of text");
-        Answer {
+        let mut response = self.agent.run(request.body(body.to_owned()).expect("a valid request"))?;
+        let text = response.body_mut().read_to_string()?;
+        Ok(Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             json: serde_json::from_str(&text).unwrap_or(Value::Null),
-        }
+        })
     }
 
     /// Sends bytes that no HTTP library would, and returns all that comes back.
@@ -91,11 +104,13 @@ impl Target {
     pub fn register(&self) -> Client<'_> {
         let answer = self.call(Method::POST, "/register", &[]);
         assert_eq!(answer.status, 200, "{answer}");
-        Client {
-            target: self,
-            registration: serde_json::from_value(answer.json).expect("a registration"),
-            socket: self.socket(),
-        }
+        self.client(answer)
+    }
+
+    /// The client of this answer to a registration.
+    pub fn client(&self, answer: Answer) -> Client<'_> {
+        let registration = serde_json::from_value(answer.json).expect("a registration");
+        Client { target: self, registration, socket: self.socket() }
     }
 
     /// A socket connected to the server: it takes nothing that comes from elsewhere.

@@ -150,13 +150,12 @@ impl Failure {
         reason = "the list is open, and what is not in it here comes of no damage"
     )]
     fn of(error: redb::Error) -> Self {
+        use io::ErrorKind::{InvalidData, UnexpectedEof};
         use redb::Error;
         match error {
             Error::DatabaseAlreadyOpen => Self::InUse,
-            // What is read is no store, or ends too early. The system itself has no such errors.
-            Error::Io(error)
-                if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
-            {
+            // How the library says that its first bytes are not its own, and that a page would be beyond the end of the file.
+            Error::Io(error) if matches!(error.kind(), InvalidData | UnexpectedEof) => {
                 Self::Damaged(error.to_string())
             }
             Error::Io(error) => Self::Io(error),
