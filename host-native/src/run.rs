@@ -119,9 +119,9 @@ impl Running {
         drop(self.housekeeping);
         let closed = self.node.close();
         let stats = self.node.stats();
-        let (clients, registered, kernel_drops) =
-            (stats.records, stats.counters.registered, stats.kernel_drops);
-        tracing::info!(clients, registered, kernel_drops, "stopped");
+        let (clients, registered, kernel_drops, store_syncs) =
+            (stats.records, stats.counters.registered, stats.kernel_drops, stats.store.syncs);
+        tracing::info!(clients, registered, kernel_drops, store_syncs, "stopped");
         closed
     }
 }

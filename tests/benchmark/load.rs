@@ -13,9 +13,9 @@ mod connections;
 mod once;
 mod open;
 
-pub(crate) use closed::{ClosedLoop, Pause, SINGLE, Shape, Slice, WINDOW};
+pub(crate) use closed::{ClosedLoop, Pause, SINGLE, STEADY, Shape, Slice, WINDOW};
 pub(crate) use connections::{Connections, Question};
-pub(crate) use once::pulse_once;
+pub(crate) use once::{pulse_from, pulse_once};
 pub(crate) use open::{OpenLoop, Plan, Seen};
 
 /// A cheap generator of numbers that look random (xorshift64*), so that the load is dear to no one but the server.
@@ -43,7 +43,10 @@ impl Random {
 }
 
 /// A socket of a client, connected to `address`.
-fn socket_to(address: SocketAddr) -> Outcome<UdpSocket> {
+///
+/// # Errors
+/// What the system says.
+pub(crate) fn socket_to(address: SocketAddr) -> Outcome<UdpSocket> {
     let socket = UdpSocket::bind(if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" })?;
     socket.connect(address)?;
     socket.set_nonblocking(true)?;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::json;
 
+mod disk;
 mod exchange;
 mod http;
 mod load;
@@ -18,6 +19,7 @@ mod register;
 mod report;
 mod server;
 mod stats;
+mod stock;
 mod suite;
 mod system;
 mod yardstick;
@@ -53,6 +55,7 @@ fn run(options: Options) -> Outcome<bool> {
     }
     let mut bench = Bench {
         program: options.server.clone(),
+        store_folder: options.store_folder.clone(),
         sizes,
         peers: if options.peers { &peers::PEERS } else { &[] },
         report: Report::default(),
@@ -83,6 +86,8 @@ fn run(options: Options) -> Outcome<bool> {
         (Benchmark::Expiry, suite::expiry::run),
         (Benchmark::Threads, suite::threads::run),
         (Benchmark::Flood, suite::flood::run),
+        (Benchmark::Store, suite::store::run),
+        (Benchmark::Restart, suite::restart::run),
     ] {
         if options.wants(benchmark) {
             let others = Others::watch()?;

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", default_value = "target/release/rendezvous")]
     pub(crate) server: PathBuf,
 
+    /// Where stores are put, in a folder of their own, which is removed in the end: on the disk to be measured
+    #[arg(long, value_name = "FOLDER", default_value = "target", overrides_with = "store_folder")]
+    pub(crate) store_folder: PathBuf,
+
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
@@ -82,6 +86,10 @@ pub(crate) enum Benchmark {
     Threads,
     /// Good clients in a flood of noise
     Flood,
+    /// What a store in a file costs: registrations, pulses, memory
+    Store,
+    /// How long after its start the server answers, with a store full of clients
+    Restart,
 }
 
 /// How large everything is.

@@ -22,6 +22,9 @@ pub(crate) type Key = [u8; 32];
 /// What a pulse that is on time is answered with: 1020.
 pub(crate) const ON_TIME: [u8; 2] = [0x03, 0xFC];
 
+/// What a pulse of a client that is not known is answered with: 1060.
+pub(crate) const UNKNOWN: [u8; 2] = [0x04, 0x24];
+
 /// A timing with which nobody is late or forgotten while a benchmark runs.
 pub(crate) const PATIENT: [&str; 2] = ["--pulse-interval=1h", "--error-time=2h"];
 
@@ -98,6 +101,17 @@ impl Server {
             }
             last = line;
         }
+    }
+
+    /// Stops the server, waits until it is gone, and returns what it says last.
+    ///
+    /// # Errors
+    /// If it does not stop in time, or not in good order.
+    pub(crate) fn stop(self) -> Outcome<Value> {
+        let Self { mut process, log, .. } = self;
+        let said = log.stop(&process)?;
+        process.wait()?;
+        Ok(said)
     }
 
     /// This server as a system that answers the pulses of these clients.

@@ -17,6 +17,8 @@ pub(crate) mod growth;
 pub(crate) mod lookup;
 pub(crate) mod pauses;
 pub(crate) mod pulse;
+pub(crate) mod restart;
+pub(crate) mod store;
 pub(crate) mod threads;
 
 /// What every benchmark needs.
@@ -25,6 +27,8 @@ pub(crate) struct Bench {
     pub(crate) program: PathBuf,
     /// Programs of others to measure beside it.
     pub(crate) peers: &'static [StartPeer],
+    /// Where stores are put.
+    pub(crate) store_folder: PathBuf,
     /// How large everything is.
     pub(crate) sizes: Sizes,
     /// What was found so far.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -71,10 +72,46 @@ impl Process {
     /// # Errors
     /// If it is no longer there.
     pub(crate) fn resident(&self) -> Outcome<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn peak_resident(&self) -> Outcome<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Outcome<u64> {
+        let kibibytes = self.number("status", name, " kB")?;
         kibibytes.map(|size| size * 1024).ok_or_else(|| failure("the process has no memory: did it end?"))
+    }
+
+    /// How many bytes it caused to be written to a disk: those of sockets and pipes are not among them (proc(5), `io`).
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn written(&self) -> Outcome<u64> {
+        self.number("io", "write_bytes:", "")?
+            .ok_or_else(|| failure("the process does not say what it writes"))
+    }
+
+    /// The number that follows `name` on a line of a file about the process.
+    fn number(&self, file: &str, name: &str, unit: &str) -> Outcome<Option<u64>> {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line.and_then(|line| line.trim().strip_suffix(unit)?.parse().ok()))
+    }
+
+    /// Has it killed once this time is over, whatever is going on then.
+    pub(crate) fn kill_in(&self, time: Duration) -> JoinHandle<nix::Result<()>> {
+        // Nobody else gets this number: the process is only waited for when this is dropped.
+        let pid = self.pid();
+        thread::spawn(move || {
+            thread::sleep(time);
+            kill(pid, Signal::SIGKILL)
+        })
     }
 
     /// Sends it a signal.
@@ -94,6 +131,15 @@ impl Process {
             None => Ok(()),
             Some(status) => Err(failure(format!("the process ended in the middle: {status}"))),
         }
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub(crate) fn wait(&mut self) -> Outcome<()> {
+        let status = self.0.wait()?;
+        if status.success() { Ok(()) } else { Err(failure(format!("the process failed: {status}"))) }
     }
 
     fn pid(&self) -> Pid {

@@ -17,15 +17,24 @@ pub(crate) struct Shape {
     pub(crate) name: &'static str,
     sockets: usize,
     window: usize,
+    /// Whether each client always sends from the same socket, and all do so once, in order, before any is drawn.
+    steady: bool,
 }
 
 /// Few sockets with many requests each: the cheapest load.
-pub(crate) const WINDOW: Shape = Shape { name: "8 sockets x 64", sockets: 8, window: 64 };
+pub(crate) const WINDOW: Shape = Shape { name: "8 sockets x 64", sockets: 8, window: 64, steady: false };
 /// Many sockets with one request each: no two datagrams in a row have the same source.
-pub(crate) const SINGLE: Shape = Shape { name: "512 sockets x 1", sockets: 512, window: 1 };
+pub(crate) const SINGLE: Shape = Shape { name: "512 sockets x 1", sockets: 512, window: 1, steady: false };
+/// As [`WINDOW`], with clients that do not move. There must be as many as sockets.
+pub(crate) const STEADY: Shape =
+    Shape { name: "8 sockets x 64, no client moves", sockets: 8, window: 64, steady: true };
 
 /// Datagrams that are sent, or received, at a time.
 const BATCH: usize = 64;
+/// In what steps clients are let be heard for the first time.
+const SETTLING: Duration = Duration::from_millis(100);
+/// No client.
+const NONE: usize = usize::MAX;
 /// The longest request or answer of any system.
 const LONGEST: usize = 512;
 /// What is not answered after this is lost.
@@ -64,6 +73,7 @@ pub(crate) struct Slice {
 /// The sockets of one system's load.
 pub(crate) struct ClosedLoop {
     window: usize,
+    steady: bool,
     pause: Pause,
     sockets: Vec<Waiting>,
     /// Where the next answer is expected.
@@ -77,6 +87,8 @@ pub(crate) struct ClosedLoop {
 struct Waiting {
     socket: UdpSocket,
     under_way: usize,
+    /// If clients are steady: the next that was not heard yet, of those that send from here.
+    first: usize,
     /// When there last was an answer or, if nothing was under way, a request.
     progress: Instant,
 }
@@ -88,12 +100,14 @@ impl ClosedLoop {
     /// What the system says.
     pub(crate) fn new(system: &System, shape: Shape, pause: Pause) -> Outcome<Self> {
         let mut sockets = vec![];
-        for _ in 0..shape.sockets {
+        for index in 0..shape.sockets {
             let socket = socket_to(system.address)?;
-            sockets.push(Waiting { socket, under_way: 0, progress: Instant::now() });
+            let first = if shape.steady { index } else { NONE };
+            sockets.push(Waiting { socket, under_way: 0, first, progress: Instant::now() });
         }
         Ok(Self {
             window: shape.window,
+            steady: shape.steady,
             pause,
             sockets,
             next: 0,
@@ -102,6 +116,19 @@ impl ClosedLoop {
             random: Random::new(),
             request: vec![],
         })
+    }
+
+    /// Lets every client be heard once, if clients are steady, from where it sends from then on. Returns how many answers
+    /// were wrong.
+    ///
+    /// # Errors
+    /// As [`ClosedLoop::run`].
+    pub(crate) fn settle(&mut self, system: &mut System) -> Outcome<u64> {
+        let mut wrong = 0;
+        while self.sockets.iter().any(|socket| socket.first < system.clients) {
+            wrong += self.run(system, SETTLING)?.wrong;
+        }
+        Ok(wrong)
     }
 
     /// Keeps the system busy for `time`, and then waits until all is answered or lost.
@@ -197,15 +224,16 @@ impl ClosedLoop {
     }
 
     fn refill(&mut self, system: &System, index: usize, now: Instant) -> Outcome<()> {
-        let waiting = &mut self.sockets[index];
-        let number = (self.window - waiting.under_way).min(BATCH);
+        let number = (self.window - self.sockets[index].under_way).min(BATCH);
         if number == 0 {
             return Ok(());
         }
         for request in 0..number {
-            system.exchange.request(self.random.below(system.clients), &mut self.request);
+            let client = self.client(index, system.clients);
+            system.exchange.request(client, &mut self.request);
             self.requests.set(request, &self.request);
         }
+        let waiting = &mut self.sockets[index];
         if waiting.under_way == 0 {
             waiting.progress = now;
         }
@@ -215,6 +243,21 @@ impl ClosedLoop {
             self.requests.send(&waiting.socket, number)?
         };
         Ok(())
+    }
+
+    /// Who sends next from this socket.
+    fn client(&mut self, index: usize, clients: usize) -> usize {
+        if !self.steady {
+            return self.random.below(clients);
+        }
+        let sockets = self.sockets.len();
+        let first = &mut self.sockets[index].first;
+        if *first < clients {
+            let client = *first;
+            *first += sockets;
+            return client;
+        }
+        index + sockets * self.random.below((clients - index).div_ceil(sockets))
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct Question {
 
 /// Connections to one server.
 pub(crate) struct Connections {
+    pause: Pause,
     connections: Vec<Connection>,
     epoll: Epoll,
     random: Random,
@@ -44,7 +45,7 @@ impl Connections {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn open(address: SocketAddr, number: usize) -> Outcome<Self> {
+    pub(crate) fn open(address: SocketAddr, number: usize, pause: Pause) -> Outcome<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let mut connections = vec![];
         for index in 0..number {
@@ -54,7 +55,7 @@ impl Connections {
             epoll.add(stream.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, index as u64))?;
             connections.push(Connection { stream, buffer: vec![], asked: None });
         }
-        Ok(Self { connections, epoll, random: Random::new() })
+        Ok(Self { pause, connections, epoll, random: Random::new() })
     }
 
     /// Asks these questions, drawn at random, for `time`, and waits for the last answers. Also returns how long each
@@ -92,7 +93,7 @@ impl Connections {
                 }
             }
             if ready == 0 {
-                seen.idle += Pause::Spin.take();
+                seen.idle += self.pause.take();
                 if start.elapsed() > time + PATIENCE {
                     return Err(failure(format!(
                         "{under_way} requests were not answered within {PATIENCE:?}"

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::Bench;
 use crate::http::{ask, request};
-use crate::load::{Connections, Question, Random, Slice, pulse_once};
+use crate::load::{Connections, Pause, Question, Random, Slice, pulse_once};
 use crate::outcome::{Outcome, failure};
 use crate::progress::say;
 use crate::report::{Table, rate, tail, tail_figures};
 use crate::server::Key;
 use crate::stats::{latencies, least, median, middle_half, ratios};
-use crate::system::Process;
+use crate::system::{LOAD_CORE, Process, SERVER_CORE, pin};
 use crate::yardstick::start_route;
 
 /// Connections, each with one request under way.
@@ -23,12 +23,21 @@ const CONNECTIONS: usize = 64;
 const DISTINCT: usize = 20_000;
 
 /// Something that is measured: what is asked, and of whom.
-struct Case<'a> {
-    name: &'static str,
-    process: &'a mut Process,
-    address: SocketAddr,
-    questions: &'a [Question],
+pub(super) struct Case<'a> {
+    /// What the tables call it.
+    pub(super) name: &'static str,
+    /// Who is asked.
+    pub(super) process: &'a mut Process,
+    /// Where.
+    pub(super) address: SocketAddr,
+    /// What.
+    pub(super) questions: &'a [Question],
+    /// Whether the process runs on the load's core, too.
+    pub(super) shares_cores: bool,
 }
+
+/// The slices of each case, and how long its answers took.
+pub(super) type Rounds = (Vec<Vec<Slice>>, Vec<Histogram<u64>>);
 
 /// Measures lookups, registrations and verifications.
 ///
@@ -50,10 +59,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
         .map(|lookup| Question { request: lookup.request.clone(), answer: body.clone().into() })
         .collect();
     let verifications: Vec<Question> = distinct.iter().map(|key| verification(key)).collect();
-    let registration = [Question {
-        request: b"POST /register HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\n\r\n".into(),
-        answer: b"{\"client_id\":\"".into(),
-    }];
+    let registration = [registration()];
 
     bench.report.title("Requests over HTTP")?;
     bench.report.text(&format!(
@@ -67,29 +73,58 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     ))?;
     let mut process = server.process;
     let http = server.http;
+    let shares_cores = false;
     let compared = compare(
         bench,
         "lookup",
         &mut [
-            Case { name: "bare route A", process: &mut route_a, address: address_a, questions: &constant },
-            Case { name: "bare route B", process: &mut route_b, address: address_b, questions: &constant },
-            Case { name: "rendezvous", process: &mut process, address: http, questions: &lookups },
+            Case {
+                name: "bare route A",
+                process: &mut route_a,
+                address: address_a,
+                questions: &constant,
+                shares_cores,
+            },
+            Case {
+                name: "bare route B",
+                process: &mut route_b,
+                address: address_b,
+                questions: &constant,
+                shares_cores,
+            },
+            Case {
+                name: "rendezvous",
+                process: &mut process,
+                address: http,
+                questions: &lookups,
+                shares_cores,
+            },
         ],
     )?;
     let mut figures = json!({ "lookup": compared });
     for (name, questions) in [("verify", &verifications[..]), ("register", &registration)] {
-        let case = Case { name: "rendezvous", process: &mut process, address: http, questions };
+        let case = Case { name: "rendezvous", process: &mut process, address: http, questions, shares_cores };
         figures[name] = compare(bench, name, &mut [case])?;
     }
     bench.report.figures("lookup", figures);
     Ok(())
 }
 
-/// Slices in turns, and a table whose ratios are to the first case.
-fn compare(bench: &mut Bench, what: &str, cases: &mut [Case<'_>]) -> Outcome<Value> {
+/// Slices in turns over so many connections, and whatever else is to be done after each round.
+///
+/// # Errors
+/// What the slices say, and what is done after them.
+pub(super) fn alternate(
+    bench: &mut Bench,
+    what: &str,
+    cases: &mut [Case<'_>],
+    number: usize,
+    mut after: impl FnMut() -> Outcome<()>,
+) -> Outcome<Rounds> {
     let mut connections = vec![];
     for case in cases.iter() {
-        connections.push(Connections::open(case.address, CONNECTIONS)?);
+        let pause = if case.shares_cores { Pause::Sleep } else { Pause::Spin };
+        connections.push(Connections::open(case.address, number, pause)?);
     }
     let mut slices: Vec<Vec<Slice>> = vec![vec![]; cases.len()];
     let mut times: Vec<Histogram<u64>> = cases.iter().map(|_| latencies()).collect();
@@ -100,7 +135,12 @@ fn compare(bench: &mut Bench, what: &str, cases: &mut [Case<'_>]) -> Outcome<Val
         }
         for index in order {
             let case = &mut cases[index];
-            let (slice, took) = connections[index].run(case.process, case.questions, bench.sizes.slice)?;
+            if case.shares_cores {
+                pin(&[SERVER_CORE, LOAD_CORE])?;
+            }
+            let seen = connections[index].run(case.process, case.questions, bench.sizes.slice);
+            pin(&[LOAD_CORE])?;
+            let (slice, took) = seen?;
             bench.report.wrong_answers(case.name, slice.wrong);
             // The first round warms up.
             if round > 0 {
@@ -108,8 +148,15 @@ fn compare(bench: &mut Bench, what: &str, cases: &mut [Case<'_>]) -> Outcome<Val
                 times[index] += took;
             }
         }
+        after()?;
         say(format_args!("{what}: round {round} of {}", bench.sizes.slices));
     }
+    Ok((slices, times))
+}
+
+/// Slices in turns, and a table whose ratios are to the first case.
+fn compare(bench: &mut Bench, what: &str, cases: &mut [Case<'_>]) -> Outcome<Value> {
+    let (slices, times) = alternate(bench, what, cases, CONNECTIONS, || Ok(()))?;
     let mut table = Table::new(&[
         what,
         "requests/s",
@@ -168,6 +215,14 @@ fn lookups(keys: &[&Key]) -> Vec<Question> {
         }
     };
     keys.iter().map(question).collect()
+}
+
+/// Asks to be registered.
+pub(super) fn registration() -> Question {
+    Question {
+        request: b"POST /register HTTP/1.1\r\nhost: bench\r\ncontent-length: 0\r\n\r\n".into(),
+        answer: b"{\"client_id\":\"".into(),
+    }
 }
 
 fn verification(key: &Key) -> Question {

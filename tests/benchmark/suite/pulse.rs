@@ -72,6 +72,19 @@ pub(super) fn alternate(bench: &mut Bench, systems: &mut [System], shape: Shape)
     for system in systems.iter() {
         loops.push(ClosedLoop::new(system, shape, Pause::Spin)?);
     }
+    rounds(bench, systems, &mut loops, shape)
+}
+
+/// The same with loops that are there already.
+///
+/// # Errors
+/// What the slices say.
+pub(super) fn rounds(
+    bench: &mut Bench,
+    systems: &mut [System],
+    loops: &mut [ClosedLoop],
+    shape: Shape,
+) -> Outcome<Vec<Vec<Slice>>> {
     let mut slices = vec![vec![]; systems.len()];
     for round in 0..=bench.sizes.slices {
         let mut order: Vec<_> = (0..systems.len()).collect();
@@ -93,6 +106,19 @@ pub(super) fn alternate(bench: &mut Bench, systems: &mut [System], shape: Shape)
 
 fn closed(bench: &mut Bench, systems: &mut [System], shape: Shape) -> Outcome<Value> {
     let slices = alternate(bench, systems, shape)?;
+    tabulate(bench, systems, &slices, shape)
+}
+
+/// A table of these slices, whose ratios are to the first system.
+///
+/// # Errors
+/// If nothing can be printed.
+pub(super) fn tabulate(
+    bench: &Bench,
+    systems: &[System],
+    slices: &[Vec<Slice>],
+    shape: Shape,
+) -> Outcome<Value> {
     let mut table = Table::new(&[
         &format!("closed loop, {}", shape.name),
         "clients",
@@ -108,7 +134,7 @@ fn closed(bench: &mut Bench, systems: &mut [System], shape: Shape) -> Outcome<Va
     let costs: Vec<Vec<f64>> =
         slices.iter().map(|slices| slices.iter().map(Slice::cpu_per_answer).collect()).collect();
     let mut figures = vec![];
-    for ((system, slices), costs_here) in systems.iter().zip(&slices).zip(&costs) {
+    for ((system, slices), costs_here) in systems.iter().zip(slices).zip(&costs) {
         let of = |figure: fn(&Slice) -> f64| median(&slices.iter().map(figure).collect::<Vec<_>>());
         let ratios = ratios(costs_here, &costs[0]);
         let (low, high) = middle_half(&ratios);
