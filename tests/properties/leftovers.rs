@@ -45,6 +45,45 @@ fn what_is_kept_is_the_living_and_those_gone_that_no_tick_has_removed() {
 }
 
 #[test]
+fn a_host_that_stores_sees_every_record_once_and_what_it_takes_back_leaves_nothing() {
+    harness::check_scenarios(file!(), 300, strategy::scenario(60), |scenario| {
+        let fail = |what: String| Err(format!("{what}\nscenario: {}", scenario.to_json()));
+        let mut world = World::new(scenario.setup);
+        let mut ids = [world.id(0); CLIENTS as usize];
+        for client in 0..CLIENTS {
+            ids[usize::from(client)] = world.id(client);
+        }
+        for action in &scenario.actions {
+            let _ = world.apply(action);
+            let server = world.server();
+            let mut seen = vec![];
+            let mut next = Some(0);
+            while let Some(page) = next {
+                next = server.visit(page, &mut |id, record| seen.push((id, record)));
+            }
+            if seen.len() != server.records() {
+                return fail(format!("{} records are seen of {}", seen.len(), server.records()));
+            }
+            if let Some((id, _)) = seen.iter().find(|&&(id, record)| server.record(id) != Some(record)) {
+                return fail(format!("{id} is seen, and has another record or none"));
+            }
+            let there = ids.iter().filter(|&&id| server.record(id).is_some()).count();
+            if there != seen.len() {
+                return fail(format!("{there} clients have records, and {} are seen", seen.len()));
+            }
+        }
+        let mut server = world.into_server();
+        // Twice: what is not there cannot be taken back.
+        let records = server.records() as u64;
+        ids.iter().chain(&ids).for_each(|&id| server.withdraw(id));
+        match (server.records(), server.deadlines(), server.poll_timeout(), server.counters().withdrawn) {
+            (0, 0, None, withdrawn) if withdrawn == records => Ok(()),
+            left => fail(format!("left behind: {left:?}")),
+        }
+    });
+}
+
+#[test]
 fn pulses_of_nobody_take_no_memory() {
     let mut server = Server::new(Timing::default());
     let at = Clock { now: Instant::ZERO, unix: UnixTime::from_millis(0) };
