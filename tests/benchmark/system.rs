@@ -97,6 +97,24 @@ impl Process {
             .ok_or_else(|| failure("the process does not say what it writes"))
     }
 
+    /// How many bytes its threads of this name asked to have written, to anything. What [`Process::written`] counts is more: all of
+    /// each piece of the page cache that was touched, up to a megabyte for a few bytes.
+    ///
+    /// # Errors
+    /// If it is no longer there.
+    pub(crate) fn written_by(&self, thread: &str) -> Outcome<u64> {
+        let mut sum = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid()))? {
+            let task = task?;
+            let file = |name: &str| std::fs::read_to_string(task.path().join(name));
+            if file("comm")?.trim() == thread {
+                let number = self.number(&format!("task/{}/io", task.file_name().display()), "wchar:", "")?;
+                sum += number.ok_or_else(|| failure("a thread does not say what it writes"))?;
+            }
+        }
+        Ok(sum)
+    }
+
     /// The number that follows `name` on a line of a file about the process.
     fn number(&self, file: &str, name: &str, unit: &str) -> Outcome<Option<u64>> {
         let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.pid()))?;

@@ -53,9 +53,20 @@ struct Seen {
     before: Before,
     /// In nanoseconds.
     times: Vec<f64>,
+    /// How long it took the server to say that it is ready: tells a slow load from an answer that is lost.
+    ready: Vec<f64>,
     peak: u64,
     file: u64,
     clients: u64,
+}
+
+/// How long a start took.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Until a pulse was answered.
+    answered: Duration,
+    /// Until the server said that it is ready.
+    ready: Duration,
 }
 
 /// Everything that a restart needs.
@@ -165,12 +176,12 @@ impl Restarts<'_> {
     /// What a start takes without a store.
     fn nothing(&mut self) -> Outcome<()> {
         let key = self.keys[0];
-        let (server, time) = self.timed(key, UNKNOWN, &|restarts| {
+        let (server, times) = self.timed(key, UNKNOWN, &|restarts| {
             let udp = restarts.udp_flag();
             let flags = [&PATIENT, &["--udp-threads=1", &udp][..]].concat();
             Server::start(&restarts.bench.program, &[SERVER_CORE], &flags)
         })?;
-        self.note(Before::Nothing, time, &server, 0)?;
+        self.note(Before::Nothing, times, &server, 0)?;
         server.stop()?;
         Ok(())
     }
@@ -179,11 +190,11 @@ impl Restarts<'_> {
     fn restart(&mut self, before: Before) -> Outcome<Server> {
         let (file, _) = size_and_time(self.file)?;
         let key = self.keys[self.keys.len() / 2];
-        let (server, time) = self.timed(key, ON_TIME, &|restarts| {
+        let (server, times) = self.timed(key, ON_TIME, &|restarts| {
             serve(&restarts.bench.program, &[SERVER_CORE], restarts.file, &[&restarts.udp_flag()])
         })?;
         self.check(SAMPLE)?;
-        self.note(before, time, &server, file)?;
+        self.note(before, times, &server, file)?;
         Ok(server)
     }
 
@@ -193,16 +204,17 @@ impl Restarts<'_> {
         key: Key,
         expected: [u8; 2],
         start: &dyn Fn(&Self) -> Outcome<Server>,
-    ) -> Outcome<(Server, Duration)> {
+    ) -> Outcome<(Server, Times)> {
         let udp = self.udp;
         let prober = thread::spawn(move || first_answer(udp, &key));
         let begun = Instant::now();
         let server = start(self)?;
+        let ready = begun.elapsed();
         let (answer, at) = prober.join().map_err(|_| failure("waiting for an answer panicked"))??;
         if answer != expected {
             return Err(failure(format!("the first pulse was answered with {answer:02x?}")));
         }
-        Ok((server, at - begun))
+        Ok((server, Times { answered: at - begun, ready }))
     }
 
     /// Asks for as many clients, from all of the store, and counts the answers.
@@ -220,13 +232,14 @@ impl Restarts<'_> {
         Ok(())
     }
 
-    fn note(&mut self, before: Before, time: Duration, server: &Server, file: u64) -> Outcome<()> {
+    fn note(&mut self, before: Before, times: Times, server: &Server, file: u64) -> Outcome<()> {
         let index = self.seen.iter().position(|seen| seen.before == before).unwrap_or_else(|| {
-            self.seen.push(Seen { before, times: vec![], peak: 0, file: 0, clients: 0 });
+            self.seen.push(Seen { before, times: vec![], ready: vec![], peak: 0, file: 0, clients: 0 });
             self.seen.len() - 1
         });
         let seen = &mut self.seen[index];
-        seen.times.push(time.as_nanos() as f64);
+        seen.times.push(times.answered.as_nanos() as f64);
+        seen.ready.push(times.ready.as_nanos() as f64);
         seen.peak = seen.peak.max(server.process.peak_resident()?);
         seen.file = seen.file.max(file);
         Ok(())
@@ -280,9 +293,9 @@ impl Seen {
             megabytes(self.peak),
             megabytes(self.file),
         ];
-        let millis: Vec<_> = self.times.iter().map(|nanos| nanos / 1e6).collect();
+        let millis = |times: &[f64]| times.iter().map(|nanos| nanos / 1e6).collect::<Vec<_>>();
         let figures = json!({
-            "before": name, "ms": millis, "median_ms": median / 1e6, "worst_ms": worst / 1e6,
+            "before": name, "ms": millis(&self.times), "ready_ms": millis(&self.ready), "median_ms": median / 1e6, "worst_ms": worst / 1e6,
             "peak_rss": self.peak, "file": self.file, "clients": self.clients,
         });
         (row, figures)

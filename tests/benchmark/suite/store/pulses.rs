@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::{CORE, MEMORY, REDB, Sizes, Stocked, in_memory};
 use crate::disk::size_and_time;
-use crate::load::{ClosedLoop, Pause, STEADY};
+use crate::load::{ClosedLoop, Pause, STEADY, Slice};
 use crate::outcome::{Outcome, failure};
 use crate::progress::say;
 use crate::report::{duration, thousands};
 use crate::server::Pulses;
+use crate::stats::{median, middle_half, ratios};
 use crate::suite::Bench;
 use crate::suite::pulse::{rounds, tabulate};
 use crate::system::Process;
@@ -76,11 +77,18 @@ pub(super) fn run(bench: &mut Bench, stocked: &Stocked) -> Outcome<Value> {
         duration(took.as_nanos().try_into()?),
         if untouched { "the same" } else { "another" },
     ))?;
+    let costs = |index: usize| slices[index].iter().map(Slice::cpu_per_answer).collect::<Vec<_>>();
+    let to_memory = ratios(&costs(redb), &costs(redb - 1));
+    let (low, high) = middle_half(&to_memory);
     let closed = tabulate(bench, &systems, &slices, STEADY)?;
+    bench.report.text(&format!(
+        "CPU of redb: to that of memory: in the same round: median {:.3}, middle half {low:.3} to {high:.3}.\n",
+        median(&to_memory)
+    ))?;
     sizes.row("redb:, after the pulses", clients, systems[redb].process.resident()?, Some(&file))?;
     bench.report.table(&sizes.0)?;
     Ok(json!({
-        "closed": closed, "sizes": sizes.1, "steady_pulses": pulses, "steady_written_bytes": written,
+        "closed": closed, "ratio_to_memory": median(&to_memory), "ratio_to_memory_middle_half": [low, high], "sizes": sizes.1, "steady_pulses": pulses, "steady_written_bytes": written,
         "steady_file_untouched": untouched, "written_bytes_for_all_moves": moved,
     }))
 }

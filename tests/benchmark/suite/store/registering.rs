@@ -19,6 +19,8 @@ use crate::system::{LOAD_CORE, SERVER_CORE};
 const CONNECTIONS: usize = 256;
 /// Writes of each yardstick after each round.
 const SYNCS: usize = 50;
+/// The server's thread that writes the store.
+const WRITER: &str = "store";
 /// The server may use the load's core, too.
 const BOTH: [usize; 2] = [SERVER_CORE, LOAD_CORE];
 
@@ -34,6 +36,9 @@ struct Store {
 struct Disk {
     registered: u64,
     syncs: u64,
+    /// Bytes that its writer asked to have written.
+    asked: u64,
+    /// Bytes of the pages that were written then, as proc(5) counts them.
     written: u64,
 }
 
@@ -130,7 +135,7 @@ fn describe(store: Store, slices: &[Slice], times: &Histogram<u64>) -> Outcome<(
         format!("{:.2}", of(Slice::load_busy)),
         cell(|disk| disk.syncs as f64 / disk.registered as f64, rates_median, 0),
         cell(|disk| disk.registered as f64 / disk.syncs as f64, 1.0, 1),
-        cell(|disk| disk.written as f64 / disk.registered as f64, 1.0, 0),
+        cell(|disk| disk.asked as f64 / disk.registered as f64, 1.0, 0),
     ];
     let figures = json!({
         "store": name, "cores": cores, "connections": CONNECTIONS, "registrations_per_s": rates_median,
@@ -138,6 +143,7 @@ fn describe(store: Store, slices: &[Slice], times: &Histogram<u64>) -> Outcome<(
         "busy": of(Slice::busy), "load_busy": of(Slice::load_busy),
         "registered": to_disk.as_ref().map(|disk| disk.registered),
         "syncs": to_disk.as_ref().map(|disk| disk.syncs),
+        "asked_bytes": to_disk.as_ref().map(|disk| disk.asked),
         "written_bytes": to_disk.as_ref().map(|disk| disk.written),
     });
     Ok((row, figures))
@@ -167,11 +173,11 @@ fn describe_disk(bench: &Bench, yardsticks: &[Syncs]) -> Outcome<Value> {
 impl Disk {
     /// Stops the server, which then says what it did.
     fn of(server: Server) -> Outcome<Self> {
-        let written = server.process.written()?;
+        let (asked, written) = (server.process.written_by(WRITER)?, server.process.written()?);
         let said = server.stop()?;
         let number =
             |name: &str| said[name].as_u64().ok_or_else(|| failure(format!("the server tells no {name}")));
-        Ok(Self { registered: number("registered")?, syncs: number("store_syncs")?, written })
+        Ok(Self { registered: number("registered")?, syncs: number("store_syncs")?, asked, written })
     }
 }
 
