@@ -289,7 +289,8 @@ impl Seen {
             duration(median as u64),
             duration(worst as u64),
             duration(least(&self.times) as u64),
-            thousands(self.clients),
+            // One that was killed did not say.
+            if self.clients == 0 { "-".into() } else { thousands(self.clients) },
             megabytes(self.peak),
             megabytes(self.file),
         ];
