@@ -57,7 +57,11 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         stop.notify_one();
         tokio::select! {
             result = &mut serving => Ok(result?),
-            signal = signals.next() => Err(format!("{signal} while stopping: requests may be cut off").into()),
+            signal = signals.next() => {
+                let _ = fail(&format!("{signal} while stopping: requests may be cut off, and changes of the last second unwritten"), EXIT_FAILURE);
+                // Not by returning: that would wait for the store.
+                std::process::exit(EXIT_FAILURE.into())
+            }
         }
     })
 }

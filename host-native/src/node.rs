@@ -150,7 +150,7 @@ impl Node {
                 }
             }
         }
-        self.store.changed(moved);
+        self.store.moved(moved);
     }
 
     /// `POST /register`

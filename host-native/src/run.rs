@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use rendezvous_protocol::Millis;
+use tokio::task::spawn_blocking;
 
 use crate::housekeeping::Housekeeping;
 use crate::http::routes::Routes;
@@ -117,7 +118,9 @@ impl Running {
         tokio::join!(self.http.stop(), self.admin.stop());
         drop(self.udp);
         drop(self.housekeeping);
-        let closed = self.node.close();
+        let node = Arc::clone(&self.node);
+        // Elsewhere: on a disk that hangs it takes for ever, and whoever waits for this may lose patience.
+        let closed = spawn_blocking(move || node.close()).await.expect("closing a node does not panic");
         let stats = self.node.stats();
         let (clients, registered, kernel_drops, store_syncs) =
             (stats.records, stats.counters.registered, stats.kernel_drops, stats.store.syncs);

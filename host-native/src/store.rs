@@ -70,6 +70,8 @@ pub struct StoreStats {
     pub written_bytes: u64,
     /// Syncs asked for.
     pub syncs: u64,
+    /// How often the file could not be written, and another handle or another file was needed.
+    pub failures: u64,
 }
 
 /// The store of a node.
@@ -116,7 +118,9 @@ impl Store {
             slack: pace.slack,
             state: State::Good(open),
             backlog: vec![],
-            warnings: Sampled::default(),
+            failures: Sampled::default(),
+            retries: Sampled::default(),
+            retry_after: writer::FIRST_RETRY,
         };
         let thread = thread::Builder::new()
             .name("store".into())
@@ -166,6 +170,14 @@ impl Store {
         }
     }
 
+    /// See [`Queue::moved`].
+    pub(crate) fn moved(&self, ids: Vec<ClientId>) {
+        match self {
+            Self::Memory => {}
+            Self::File(keeper) => keeper.queue.moved(ids),
+        }
+    }
+
     /// See [`Queue::changed`].
     pub(crate) fn changed(&self, ids: Vec<ClientId>) {
         match self {
@@ -186,7 +198,12 @@ impl Store {
         match self {
             Self::Memory => StoreStats::default(),
             Self::File(keeper) => {
-                StoreStats { written_bytes: keeper.meter.written_bytes(), syncs: keeper.meter.syncs() }
+                let meter = &keeper.meter;
+                StoreStats {
+                    written_bytes: meter.written_bytes(),
+                    syncs: meter.syncs(),
+                    failures: meter.failures(),
+                }
             }
         }
     }

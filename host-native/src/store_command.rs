@@ -55,9 +55,15 @@ fn export_to(
 ) -> Result<Contents, Box<dyn Error>> {
     let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let mut output = BufWriter::new(new.map_err(|error| format!("{}: {error}", file.display()))?);
-    let contents = operator::export(path, &mut output, progress)?;
-    output.into_inner()?.sync_all().map_err(OperatorError::Output)?;
-    Ok(contents)
+    let exported = operator::export(path, &mut output, progress).and_then(|contents| {
+        let written = output.into_inner().map_err(io::IntoInnerError::into_error);
+        written.and_then(|file| file.sync_all()).map(|()| contents).map_err(OperatorError::Output)
+    });
+    if exported.is_err() {
+        // Half an export is worse than none: somebody might take it for a whole one.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(exported?)
 }
 
 struct Described(Contents);

@@ -50,6 +50,20 @@ fn sigterm_under_load_cuts_off_no_request() {
 }
 
 #[test]
+fn a_second_signal_does_not_wait_for_a_request_that_was_begun() {
+    let mut process = Process::start(&[]);
+    let mut stalled = Connection::open(&process);
+    stalled.send(&REQUEST[..30]);
+    process.signal(Signal::SIGTERM);
+    process.wait_for("another signal stops at once");
+    process.signal(Signal::SIGINT);
+    assert_eq!(process.wait().code(), Some(1), "it would be 0 at the end of the request\'s time");
+    let log = process.log();
+    let last = log.last().and_then(serde_json::Value::as_str).unwrap_or_default();
+    assert!(last.contains("SIGINT while stopping"), "{log:#?}");
+}
+
+#[test]
 fn a_request_that_was_begun_is_answered_and_so_are_pulses_meanwhile() {
     attempt("a_request_that_was_begun_is_answered_and_so_are_pulses_meanwhile", || {
         let mut process = Process::start(&[]);

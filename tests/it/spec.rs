@@ -31,7 +31,7 @@ macro_rules! conforms {
                     let store = format!("--store=redb:{}/clients.redb", directory.path().display());
                     let server = LocalServer::with(&[&$timing[..], &[&store]].concat());
                     conformance::run((stringify!($name), $module::$name), server.target());
-                    assert!(!server.node().stats().store_is_failing);
+                    assert_eq!(server.node().stats().store.failures, 0);
                 }
             )*)*
 

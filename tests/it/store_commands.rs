@@ -107,6 +107,11 @@ fn what_cannot_be_done_is_said_in_one_line_and_leaves_nothing_behind() {
     let at = |name: &str| directory.path().join(name);
     assert_fails(&["check", text(&at("nowhere.redb"))], "there is no store");
     assert_fails(&["export", text(&at("nowhere.redb"))], "there is no store");
+    assert_fails(
+        &["export", text(&at("nowhere.redb")), "--output", text(&at("export"))],
+        "there is no store",
+    );
+    assert!(!at("export").exists(), "an export that failed leaves nothing");
     assert_fails(&["import", text(&at("no/folder.redb")), "--input", "/dev/null"], "No such file");
     assert_fails(&["import", text(&at("a.redb")), "--input", text(&at("nothing"))], "nothing: No such file");
     let id = "00112233445566778899aabbccddeeff";

@@ -40,13 +40,13 @@ impl fmt::Display for StoreError {
         match self {
             Self::InUse { name } => write!(
                 f,
-                "the store {name} is in use by another process: stop that, or choose another one with --store"
+                "the store {name} is in use by another process: stop that first, or use another store"
             ),
             Self::Io { name, error } => write!(f, "the store {name} cannot be used: {error}"),
             Self::Damaged { name, what } => write!(
                 f,
-                "the store {name} is damaged or no store of this program ({what}): put back a copy, or move it away to start \
-                 without its clients; `rendezvous store check {name}` looks at all of it"
+                "the store {name} is damaged or no store of this program ({what}): put back an export, or move it away to start \
+                 without its clients"
             ),
             Self::Newer { name, format } => write!(
                 f,
@@ -100,9 +100,17 @@ pub(crate) enum Failure {
     Damaged(String),
     /// It has the format of a later version.
     Newer(u64),
+    /// The file that is open is no longer the one of that name.
+    NotInPlace,
 }
 
 impl Failure {
+    /// Whether there is no room, and nothing else is wrong.
+    pub(crate) fn is_full(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        matches!(self, Self::Io(error) if matches!(error.kind(), StorageFull | QuotaExceeded))
+    }
+
     /// The error of opening the store of this name.
     pub(crate) fn opening(self, name: String) -> StoreError {
         match self {
@@ -110,6 +118,7 @@ impl Failure {
             Self::Io(error) => StoreError::Io { name, error },
             Self::Damaged(what) => StoreError::Damaged { name, what },
             Self::Newer(format) => StoreError::Newer { name, format },
+            Self::NotInPlace => StoreError::Io { name, error: io::ErrorKind::NotFound.into() },
         }
     }
 }
@@ -121,6 +130,7 @@ impl fmt::Display for Failure {
             Self::Io(error) => write!(f, "{error}"),
             Self::Damaged(what) => write!(f, "it is damaged: {what}"),
             Self::Newer(format) => write!(f, "it has format {format}"),
+            Self::NotInPlace => f.write_str("its file was moved, removed or replaced by somebody"),
         }
     }
 }

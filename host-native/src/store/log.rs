@@ -2,7 +2,7 @@
 //!
 //! Its key is a number that only grows, since appending to a B-tree is several times as fast as inserting ids, which are random.
 //! Of several entries about a client the last one counts. So entries pile up that no longer mean anything, and are cleared away
-//! from the front: of the first few hundred, those about clients that are still there are written once more at the end, and all
+//! from the front: of the first thousand or more, those about clients that are still there are written once more at the end, and all
 //! of them go. A removal at the front has nothing before it to remove, and just goes.
 
 use std::ops::Range;
@@ -28,8 +28,11 @@ const PROOFS_KEY: &str = "proofs";
 /// cost any more for it: with 16 MiB nothing is faster.
 const CACHE_BYTES: usize = 4 << 20;
 
-/// How many entries are cleared away from the front in one go: some milliseconds' work.
+/// How many entries are cleared away from the front in one go, at least: some milliseconds' work.
 const RECLAIMED_AT_ONCE: u64 = 1024;
+
+/// How many clients to write in one commit when all of them are written to a new log.
+pub(super) const CLIENTS_AT_ONCE: usize = 20_000;
 
 /// An open log. After an error of a call that writes, it is of no use any more: drop it.
 #[derive(Debug)]
@@ -114,7 +117,9 @@ impl Log {
                 log.push(&entry)?;
             }
             if let Some(current) = current {
-                numbers.start = log.reclaim(&numbers, current)?;
+                // More than is appended: however fast it grows, it does not grow for long.
+                let appended = log.end - numbers.end;
+                numbers.start = log.reclaim(&numbers, RECLAIMED_AT_ONCE.max(2 * appended), current)?;
             }
             numbers.end = log.end;
         }
@@ -162,9 +167,9 @@ impl Appender<'_> {
         Ok(())
     }
 
-    /// Clears some entries from the front of `numbers` away. Returns the new front.
-    fn reclaim(&mut self, numbers: &Range<u64>, current: Current<'_>) -> Result<u64, Failure> {
-        let end = numbers.end.min(numbers.start + RECLAIMED_AT_ONCE);
+    /// Clears `count` entries from the front of `numbers` away. Returns the new front.
+    fn reclaim(&mut self, numbers: &Range<u64>, count: u64, current: Current<'_>) -> Result<u64, Failure> {
+        let end = numbers.end.min(numbers.start + count);
         let mut clients = vec![];
         let mut damage = None;
         self.table.retain_in(numbers.start..end, |number, bytes| {

@@ -12,11 +12,21 @@ use redb::{BackendError, StorageBackend};
 pub(crate) struct Meter {
     written_bytes: AtomicU64,
     syncs: AtomicU64,
+    failures: AtomicU64,
 }
 
 impl Meter {
     pub(crate) fn written_bytes(&self) -> u64 {
         self.written_bytes.load(Ordering::Relaxed)
+    }
+
+    /// How often a log turned out to be of no use any more.
+    pub(crate) fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn syncs(&self) -> u64 {

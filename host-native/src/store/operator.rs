@@ -12,13 +12,10 @@ use rendezvous_protocol::{ClientId, StoredRecord, UnixTime, canonical_address};
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
-use super::log::Log;
+use super::log::{CLIENTS_AT_ONCE, Log};
 use super::medium::{FileMedium, Medium};
 use super::meter::{Meter, Metered};
 use super::{Failure, StoreError};
-
-/// How many clients an import writes in one commit.
-const CLIENTS_AT_ONCE: usize = 20_000;
 
 /// What a store holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,10 +152,10 @@ pub fn import(
     progress: &mut dyn FnMut(u64),
 ) -> Result<u64, OperatorError> {
     let name = path.display().to_string();
+    let medium = FileMedium::lock(path)?;
     if path.exists() {
         return Err(OperatorError::Exists(name));
     }
-    let medium = FileMedium::lock(path)?;
     let imported = fill(&medium, &name, input, progress);
     if imported.is_err() {
         medium.discard();

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 /// How many registrations and logouts may wait for a slow disk. More than that are refused.
 const MAX_WAITING: usize = 16_384;
 
+/// How many clients that moved may wait for a disk that does not keep up. After that the writer is told that any may have.
+const MAX_CHANGES: usize = 1 << 18;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -24,6 +27,12 @@ pub(crate) struct Queue {
     /// Clients of which something changed, as they were told of. Not in a vector or a set: of a million clients that are gone at
     /// once, one of them would hold everybody up when it grows.
     changed: Sender<Vec<ClientId>>,
+    /// The other end, for the writer alone.
+    changes: Mutex<Receiver<Vec<ClientId>>>,
+    /// Roughly how many clients are in there.
+    waiting_changes: AtomicUsize,
+    /// Some that moved are not in there, since there were too many: any client may be one of them.
+    any_moved: AtomicBool,
     /// Whether there may be any.
     has_changed: AtomicBool,
     /// How long a change that nobody waits for may wait for others.
@@ -33,9 +42,7 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 struct State {
     work: Work,
-    /// The other end of [`Queue::changed`], for the writer.
-    changed: Receiver<Vec<ClientId>>,
-    /// Since when there have been any.
+    /// Since when there have been changes.
     changed_since: Option<Instant>,
     /// Clients that logged out and may still be on the disk.
     leaving: HashSet<ClientId>,
@@ -54,6 +61,8 @@ pub(crate) struct Work {
     pub(crate) left: Vec<(ClientId, Answer)>,
     /// Clients of which something else changed: whatever they are now is to be written. Some may be there twice.
     pub(crate) changed: Vec<Vec<ClientId>>,
+    /// Any other client may have moved.
+    pub(crate) any_moved: bool,
     /// Nothing will come after this.
     pub(crate) closed: bool,
 }
@@ -102,7 +111,6 @@ impl Queue {
         let (sender, receiver) = mpsc::channel();
         let state = State {
             work: Work::default(),
-            changed: receiver,
             changed_since: None,
             leaving: HashSet::new(),
             failing: false,
@@ -113,6 +121,9 @@ impl Queue {
             state: Mutex::new(state),
             news: Condvar::new(),
             changed: sender,
+            changes: Mutex::new(receiver),
+            waiting_changes: AtomicUsize::new(0),
+            any_moved: AtomicBool::new(false),
             has_changed: AtomicBool::new(false),
             write_behind,
         }
@@ -161,11 +172,22 @@ impl Queue {
         self.lock().leaving.contains(&id)
     }
 
-    /// Clients of which something changed that nobody waits for: an address, or they are gone.
+    /// Clients that pulsed from another address than before: of those that matter, one is told of over and over again by whoever
+    /// likes to. So while the disk does not keep up, no more of them are taken than [`MAX_CHANGES`].
+    pub(crate) fn moved(&self, ids: Vec<ClientId>) {
+        if !ids.is_empty() && self.waiting_changes.load(Ordering::Relaxed) > MAX_CHANGES {
+            self.any_moved.store(true, Ordering::Release);
+        } else {
+            self.changed(ids);
+        }
+    }
+
+    /// Clients of which something changed that nobody waits for, and that is told of once.
     pub(crate) fn changed(&self, ids: Vec<ClientId>) {
         if ids.is_empty() {
             return;
         }
+        self.waiting_changes.fetch_add(ids.len(), Ordering::Relaxed);
         // The other end is in here, too: it is there.
         let _ = self.changed.send(ids);
         if !self.has_changed.swap(true, Ordering::AcqRel) {
@@ -192,14 +214,19 @@ impl Queue {
             let now = Instant::now();
             let is_due = |time: Option<Instant>| time.is_some_and(|time| time <= now);
             if state.work.waiting() > 0 || state.closed || is_due(due) || is_due(end) {
-                if is_due(due) || state.closed {
+                let with_changes = is_due(due) || state.closed;
+                if with_changes {
                     // In this order: what comes now is either taken now, or due later.
                     self.has_changed.swap(false, Ordering::AcqRel);
                     state.changed_since = None;
-                    state.work.changed = state.changed.try_iter().collect();
                 }
-                state.work.closed = state.closed;
-                return mem::take(&mut state.work);
+                let mut work = mem::take(&mut state.work);
+                work.closed = state.closed;
+                drop(state);
+                if with_changes {
+                    self.take_changes(&mut work);
+                }
+                return work;
             }
             let wake = [due, end].into_iter().flatten().min();
             state.sleeping = true;
@@ -209,6 +236,15 @@ impl Queue {
             };
             state.sleeping = false;
         }
+    }
+
+    /// There may be very many: nobody is to wait for a lock meanwhile.
+    fn take_changes(&self, work: &mut Work) {
+        let changes = self.changes.lock().expect(NO_PANIC);
+        work.changed = changes.try_iter().collect();
+        let count = work.changed.iter().map(Vec::len).sum();
+        self.waiting_changes.fetch_sub(count, Ordering::Relaxed);
+        work.any_moved = self.any_moved.swap(false, Ordering::AcqRel);
     }
 
     /// These clients are no longer on the disk.
@@ -229,7 +265,7 @@ impl Queue {
         self.lock().failing
     }
 
-    /// Waits until there is nothing to write and the writer waits without an end.
+    /// Waits until there is nothing to write and the writer waits for something.
     #[cfg(test)]
     pub(crate) fn settle(&self) {
         loop {

@@ -14,24 +14,23 @@ use rendezvous_protocol::{ClientId, Clock, StoredRecord};
 
 use super::entry::Entry;
 use super::error::Failure;
-use super::log::Log;
+use super::log::{CLIENTS_AT_ONCE, Log};
 use super::medium::Medium;
 use super::meter::{Meter, Metered};
-use super::queue::{Queue, Work};
+use super::queue::{Answer, Queue, Work};
 use crate::logging::Sampled;
 use crate::shards::Shards;
 
 /// How many changes that nobody waits for go into one commit, so that those who wait do not wait for a million of them.
 const CHANGES_AT_ONCE: usize = 4096;
 
-/// How long to wait between two attempts at a disk that fails.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long to wait before the first new attempt at a disk that fails. Then it is twice as long each time: an attempt reads or
+/// writes all clients.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(8);
 
 /// How many pages of clients are read at once, with a shard locked, to be written to a new file.
-const PAGES_AT_ONCE: usize = 64;
-
-/// How many clients go into one commit of a new file.
-const CLIENTS_AT_ONCE: usize = 20_000;
+const PAGES_AT_ONCE: usize = 16;
 
 /// Everything that writing needs.
 #[derive(Debug)]
@@ -46,7 +45,10 @@ pub(crate) struct Writer {
     pub(crate) state: State,
     /// Clients whose changes are still to be written.
     pub(crate) backlog: Vec<ClientId>,
-    pub(crate) warnings: Sampled,
+    pub(crate) failures: Sampled,
+    pub(crate) retries: Sampled,
+    /// How long to wait before the next attempt at a disk that fails.
+    pub(crate) retry_after: Duration,
 }
 
 /// How the disk does.
@@ -98,8 +100,11 @@ impl Writer {
     }
 
     fn turn(&mut self, work: Work) {
-        let Work { registered, left, changed, closed } = work;
-        if !changed.is_empty() {
+        let Work { registered, left, changed, any_moved, closed } = work;
+        if any_moved {
+            self.all_changed();
+        }
+        if any_moved || !changed.is_empty() {
             self.backlog.extend(changed.into_iter().flatten());
             self.backlog.sort_unstable();
             self.backlog.dedup();
@@ -112,6 +117,15 @@ impl Writer {
         let State::Good(mut open) = self.state.take() else {
             return self.refuse(registered, left);
         };
+        if !self.medium.is_in_place() {
+            // What is written to a file that has no name any more is lost, and the one that has it is not ours.
+            self.fail(open, &Failure::NotInPlace);
+            self.state = self.recover(true);
+            let State::Good(anew) = self.state.take() else {
+                return self.refuse(registered, left);
+            };
+            open = anew;
+        }
         let changes = self.backlog.split_off(self.backlog.len().saturating_sub(CHANGES_AT_ONCE));
         if self.backlog.is_empty() {
             // A million clients may have moved at once: their ids need not be kept room for.
@@ -134,6 +148,7 @@ impl Writer {
         match open.log.append(entries, clears.then_some(&mut current)) {
             Ok(()) => {
                 self.state = State::Good(open);
+                self.retry_after = FIRST_RETRY;
                 let removed = changed.iter().filter(|entry| matches!(entry, Entry::Removed(_)));
                 self.queue.removed(left.iter().map(|&(id, _)| id).chain(removed.map(Entry::id)));
                 let answers = registered.into_iter().map(|(.., answer)| answer);
@@ -150,11 +165,7 @@ impl Writer {
     }
 
     /// Nothing of this comes to the disk now. Registrations never were; logouts are still to be written.
-    fn refuse(
-        &mut self,
-        registered: Vec<(ClientId, StoredRecord, super::queue::Answer)>,
-        left: Vec<(ClientId, super::queue::Answer)>,
-    ) {
+    fn refuse(&mut self, registered: Vec<(ClientId, StoredRecord, Answer)>, left: Vec<(ClientId, Answer)>) {
         for (id, _, answer) in registered {
             self.shards.of(id).withdraw(id);
             // The commit that failed may be on the disk for all we know.
@@ -170,40 +181,60 @@ impl Writer {
     /// The log is of no use any more.
     fn fail(&mut self, open: OpenLog, failure: &Failure) {
         self.queue.set_failing(true);
-        let rewrite = open.sync_failed.load(Ordering::Acquire) || matches!(failure, Failure::Damaged(_));
+        self.meter.note_failure();
+        let rewrite = open.sync_failed.load(Ordering::Acquire)
+            || matches!(failure, Failure::Damaged(_) | Failure::NotInPlace);
         drop(open);
-        self.state = State::Failing { retry_at: Instant::now() + RETRY, rewrite };
-        tracing::error!(
-            store = self.medium.name(),
-            "the store cannot be written: {failure}. Registrations and logouts are refused until it can; pulses and lookups go on"
-        );
+        self.state = self.failing(rewrite);
+        self.failures.log(|| {
+            tracing::error!(
+                store = self.medium.name(),
+                "the store cannot be written: {failure}. Registrations and logouts are refused until it can; pulses and lookups go on"
+            );
+        });
+    }
+
+    /// The next attempt comes later than the one before.
+    fn failing(&mut self, rewrite: bool) -> State {
+        let retry_at = Instant::now() + self.retry_after;
+        self.retry_after = LAST_RETRY.min(2 * self.retry_after);
+        State::Failing { retry_at, rewrite }
     }
 
     /// Tries to have a log again that takes writes.
-    fn recover(&self, rewrite: bool) -> State {
+    fn recover(&mut self, rewrite: bool) -> State {
         let recovered = if rewrite { self.rewrite() } else { self.reopen() };
         match recovered {
             Ok(open) => {
                 self.queue.set_failing(false);
-                tracing::info!(store = self.medium.name(), "the store can be written again");
+                tracing::info!(
+                    store = self.medium.name(),
+                    new_file = rewrite,
+                    "the store can be written again"
+                );
                 State::Good(open)
             }
             Err(failure) => {
-                self.warnings.log(|| {
-                    tracing::warn!(
-                        store = self.medium.name(),
-                        "the store still cannot be written: {failure}"
-                    );
+                self.retries.log(|| {
+                    let how = if rewrite {
+                        "all clients cannot be written to a new file"
+                    } else {
+                        "it still cannot be written"
+                    };
+                    tracing::error!(store = self.medium.name(), "the store: {how}: {failure}");
                 });
-                let rewrite = rewrite || matches!(failure, Failure::Damaged(_));
-                State::Failing { retry_at: Instant::now() + RETRY, rewrite }
+                // If it is only full, the file is good. Whatever else is wrong with it: all clients are in memory.
+                self.failing(rewrite || !failure.is_full())
             }
         }
     }
 
     fn reopen(&self) -> Result<OpenLog, Failure> {
+        if !self.medium.is_in_place() {
+            return Err(Failure::NotInPlace);
+        }
         let Some(backend) = self.medium.open()? else {
-            return Err(Failure::Damaged("the file is no longer there".into()));
+            return Err(Failure::NotInPlace);
         };
         self.watched(backend, |backend| {
             let mut log = Log::open(backend)?;
@@ -214,26 +245,35 @@ impl Writer {
 
     /// Writes all clients to a new file. What changes meanwhile is in the queue, and comes after.
     fn rewrite(&self) -> Result<OpenLog, Failure> {
-        self.warnings.log(|| {
-            tracing::warn!(
-                store = self.medium.name(),
-                "what the disk holds is not certain: all clients are written to a new file"
-            );
-        });
+        // If it comes to nothing, the room that it took may be what somebody else lacks.
+        self.write_anew().inspect_err(|_| self.medium.discard())
+    }
+
+    fn write_anew(&self) -> Result<OpenLog, Failure> {
         let mut open = self.watched(self.medium.fresh()?, Log::create)?;
-        let mut entries = vec![];
+        let mut entries = Vec::with_capacity(2 * CLIENTS_AT_ONCE);
         for shard in 0..Shards::COUNT {
             let mut next = Some(0);
             while let Some(page) = next {
                 next = self.some_of(shard, page, &mut entries);
                 if entries.len() >= CLIENTS_AT_ONCE {
-                    open.log.append(mem::take(&mut entries).into_iter(), None)?;
+                    open.log.append(entries.drain(..), None)?;
                 }
             }
         }
         open.log.append(entries.into_iter(), None)?;
         self.medium.replace()?;
         Ok(open)
+    }
+
+    /// Any client may have moved.
+    fn all_changed(&mut self) {
+        for shard in 0..Shards::COUNT {
+            let mut next = Some(0);
+            while let Some(page) = next {
+                next = self.shards.lock(shard).visit(page, &mut |id, _| self.backlog.push(id));
+            }
+        }
     }
 
     /// Adds the clients of some pages of a shard to `entries`. Returns the page that is next.
@@ -279,7 +319,7 @@ impl Writer {
 }
 
 impl State {
-    /// Takes the log out, if there is one. A panic while it is out is no failure of the disk.
+    /// Takes the log out, if there is one. Whoever takes it puts a state back.
     fn take(&mut self) -> Self {
         match self {
             Self::Failing { retry_at, rewrite } => Self::Failing { retry_at: *retry_at, rewrite: *rewrite },
