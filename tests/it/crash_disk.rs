@@ -36,6 +36,10 @@ fn whatever_was_acknowledged_survives_a_power_failure_at_any_moment() {
         crash_everywhere(seed, &disk, &mut counts).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
     let Counts { cuts, images, again } = counts;
+    assert!(
+        images > cuts && again > 0,
+        "{cuts} moments, {images} images, {again} after a crash of the recovery"
+    );
     tell(&format!(
         "power failures: {workloads} workloads, {cuts} moments, {images} images opened, {again} of them after a crash of the \
          recovery: 0 acknowledgements lost, 0 stores that do not open ({:.0} s)",
@@ -65,6 +69,7 @@ fn whatever_was_acknowledged_survives_a_power_failure_of_a_disk_that_fails() {
         });
     }
     let Counts { cuts, images, .. } = counts.into_inner().unwrap();
+    assert!(images > cuts && cuts > 0, "{cuts} moments, {images} images");
     tell(&format!(
         "power failures of failing disks: {workloads} workloads, {cuts} moments, {images} images opened: 0 acknowledgements \
          lost, 0 stores that do not open ({:.0} s)",

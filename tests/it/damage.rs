@@ -130,6 +130,7 @@ fn damage_everywhere(stored: &Stored) -> Counts {
             &mut counts,
         );
     }
+    assert!(counts.refused > 0 && counts.harmless > 0, "{counts:?}");
     tell(&format!("damaged stores, {closed}: bits flipped and pages lost, of {len} bytes: {counts:?}"));
 
     let mut cut_off = Counts::default();
@@ -137,6 +138,7 @@ fn damage_everywhere(stored: &Stored) -> Counts {
     for keep in (0..len / PAGE).map(|page| page * PAGE).chain(anywhere) {
         stored.try_damaged(&format!("only {keep} bytes"), |bytes| bytes.truncate(keep), &mut cut_off);
     }
+    assert!(cut_off.refused > 0, "{cut_off:?}");
     tell(&format!("damaged stores, {closed}: cut off: {cut_off:?}"));
     counts
 }

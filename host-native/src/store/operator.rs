@@ -232,3 +232,59 @@ fn read(
     log.close().map_err(failed)?;
     Ok(contents)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_long_command_tells_how_far_it_is() {
+        const CLIENTS: u64 = 30_000;
+        let folder = std::env::temp_dir().join(format!("rendezvous-operator-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("clients.redb");
+        let mut lines = String::new();
+        for n in 0..CLIENTS {
+            writeln!(lines, r#"{{"client_id":"{n:032x}","address":null,"last_seen":{n},"last_pulse":null}}"#)
+                .unwrap();
+        }
+        let mut told = vec![];
+        assert_eq!(import(&path, &mut lines.as_bytes(), &mut |done| told.push(done)).unwrap(), CLIENTS);
+        assert_eq!(told, [CLIENTS_AT_ONCE as u64]);
+        let mut told = vec![];
+        let contents = check(&path, &mut |done, total| told.push((done, total))).unwrap();
+        assert_eq!((contents.clients, contents.entries, contents.with_address), (CLIENTS, CLIENTS, 0));
+        assert_eq!(told, [0, 8192, 16_384, 24_576].map(|done| (done, CLIENTS)));
+        let mut output = vec![];
+        assert_eq!(export(&path, &mut output, &mut |_, _| {}).unwrap().clients, CLIENTS);
+        assert_eq!(output.split(|&byte| byte == b'\n').count() as u64, CLIENTS + 1);
+        let _ = fs::remove_dir_all(&folder);
+    }
+
+    #[test]
+    fn an_export_that_cannot_be_written_says_so() {
+        /// A full disk.
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let folder = std::env::temp_dir().join(format!("rendezvous-export-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("clients.redb");
+        let line = br#"{"client_id":"00112233445566778899aabbccddeeff","address":null,"last_seen":1,"last_pulse":null}"#;
+        import(&path, &mut &line[..], &mut |_| {}).unwrap();
+        let error = export(&path, &mut Full, &mut |_, _| {}).unwrap_err();
+        assert!(
+            error.to_string().starts_with("the export cannot be written, and is not complete"),
+            "{error}"
+        );
+        let _ = fs::remove_dir_all(&folder);
+    }
+}
