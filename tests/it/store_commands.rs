@@ -91,14 +91,24 @@ fn what_is_exported_and_imported_elsewhere_serves_the_same_clients() {
 #[test]
 fn without_a_flag_clients_are_kept_in_a_file_of_this_folder() {
     let directory = Directory::new("store-default");
-    let mut command = command();
-    command.current_dir(directory.path());
-    command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
-    let (status, lines) = log_until_stopped(command, true);
-    assert!(status.success(), "{lines:#?}");
+    let start = || {
+        let mut command = command();
+        command.current_dir(directory.path());
+        command.args(["--udp-listen=127.0.0.1:0", "--http-listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"]);
+        let (status, lines) = log_until_stopped(command, true);
+        assert!(status.success(), "{lines:#?}");
+        lines
+    };
+    let lines = start();
     assert!(lines.iter().any(|line| line.contains("redb:rendezvous.redb")), "{lines:#?}");
-    let checked = store(&["check", text(&directory.path().join("rendezvous.redb"))]);
+    let path = directory.path().join("rendezvous.redb");
+    let checked = store(&["check", text(&path)]);
     assert!(String::from_utf8_lossy(&checked.stdout).contains("all of it is good: 0 clients"));
+    // Somebody put a copy in its place that everybody can read.
+    let warns = |lines: &[String]| lines.iter().any(|line| line.contains("it should have mode 0600"));
+    assert!(!warns(&lines), "{lines:#?}");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(warns(&start()));
 }
 
 #[test]

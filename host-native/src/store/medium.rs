@@ -15,6 +15,8 @@ use super::StoreError;
 
 /// Only the server may look at, or change, who is registered.
 const MODE: u32 = 0o600;
+/// What others may do with a file.
+const OTHERS: u32 = 0o077;
 
 /// A place for one store, and for another that is to take its place.
 pub trait Medium: fmt::Debug + Send + Sync + 'static {
@@ -120,7 +122,14 @@ impl Medium for FileMedium {
     fn open(&self) -> io::Result<Option<Box<dyn StorageBackend>>> {
         match OpenOptions::new().read(true).write(true).open(&self.path) {
             Ok(file) => {
-                self.files().store = Some(identity(&file.metadata()?));
+                let metadata = file.metadata()?;
+                self.files().store = Some(identity(&metadata));
+                if metadata.mode() & OTHERS != 0 {
+                    tracing::warn!(
+                        store = self.name(),
+                        "others may read the store, or change it: it should have mode 0600"
+                    );
+                }
                 backend(file).map(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
