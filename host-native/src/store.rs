@@ -70,6 +70,8 @@ pub struct StoreStats {
     pub written_bytes: u64,
     /// Syncs asked for.
     pub syncs: u64,
+    /// Addresses and expiries that wait to be written: of one client there may be several.
+    pub waiting_changes: usize,
     /// How often the file could not be written, and another handle or another file was needed.
     pub failures: u64,
 }
@@ -202,6 +204,7 @@ impl Store {
                 StoreStats {
                     written_bytes: meter.written_bytes(),
                     syncs: meter.syncs(),
+                    waiting_changes: keeper.queue.waiting_changes(),
                     failures: meter.failures(),
                 }
             }

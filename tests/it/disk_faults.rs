@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rendezvous_native::Node;
 use rendezvous_native::store::Pace;
-use rendezvous_protocol::{ClientId, PulseCode, Rejection};
+use rendezvous_protocol::{ClientId, Pulse, PulseCode, Rejection};
 use rendezvous_tests::dice::Dice;
 use rendezvous_tests::disk::SimulatedDisk;
 use rendezvous_tests::local::LocalServer;
@@ -176,6 +176,33 @@ fn what_waits_for_a_slow_disk_is_bounded() {
     node.close().unwrap();
     let stored = open_image(disk.content()).unwrap();
     assert_eq!((stored.stats().records, look_up(&stored, client)), (MAX_WAITING + 2, None));
+}
+
+/// A client that alternates between two sockets used to take memory for each of its pulses, as long as the disk took for one sync.
+#[test]
+fn regression_addresses_that_change_faster_than_the_disk_takes_them_are_bounded_and_not_forgotten() {
+    /// How many may wait, and a batch.
+    const BOUND: usize = (1 << 18) + 64;
+    let disk = SimulatedDisk::default();
+    let node = open(&disk, LAZY).unwrap();
+    let [restless, other] = [(); 2].map(|()| register(&node).unwrap());
+    let batch: Vec<_> = (0..64).map(|n| Pulse { id: restless, source: address(n % 2) }).collect();
+    let mut codes = vec![];
+    for _ in 0..2 * BOUND / batch.len() {
+        node.pulses(&batch, &mut codes);
+    }
+    let waiting = node.stats().store.waiting_changes;
+    assert!((BOUND / 2..=BOUND).contains(&waiting), "{waiting}");
+    // This one is no longer taken note of by name.
+    assert_eq!(pulse(&node, other, address(7)), PulseCode::OnTime);
+    assert_eq!(pulse(&node, restless, address(8)), PulseCode::OnTime);
+    assert_eq!(node.stats().store.waiting_changes, waiting);
+    node.close().unwrap();
+    let stored = open_image(disk.content()).unwrap();
+    assert_eq!(
+        (look_up(&stored, other), look_up(&stored, restless)),
+        (Some(Some(address(7))), Some(Some(address(8))))
+    );
 }
 
 #[test]

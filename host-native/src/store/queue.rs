@@ -260,6 +260,11 @@ impl Queue {
         self.lock().failing = failing;
     }
 
+    /// Roughly how many changes wait to be written.
+    pub(crate) fn waiting_changes(&self) -> usize {
+        self.waiting_changes.load(Ordering::Relaxed)
+    }
+
     /// Whether the disk takes no writes.
     pub(crate) fn is_failing(&self) -> bool {
         self.lock().failing
