@@ -110,6 +110,9 @@ impl Store {
         let open = open_or_create(&*medium, &meter)
             .and_then(|open| load(&open.log, shards, &name).map(|()| open))
             .map_err(|failure| failure.opening(name.clone()))?;
+        if medium.is_open_to_others() {
+            tracing::warn!(store = name, "others may read the store, or change it: it should have mode 0600");
+        }
         let queue = Arc::new(Queue::new(pace.write_behind));
         let writer = Writer {
             medium,

@@ -49,6 +49,11 @@ pub trait Medium: fmt::Debug + Send + Sync + 'static {
     fn is_in_place(&self) -> bool {
         true
     }
+
+    /// Whether others than the server's user may read the store, or change it.
+    fn is_open_to_others(&self) -> bool {
+        false
+    }
 }
 
 /// A file, which this process alone has: as long as this lives, no other gets it.
@@ -122,14 +127,7 @@ impl Medium for FileMedium {
     fn open(&self) -> io::Result<Option<Box<dyn StorageBackend>>> {
         match OpenOptions::new().read(true).write(true).open(&self.path) {
             Ok(file) => {
-                let metadata = file.metadata()?;
-                self.files().store = Some(identity(&metadata));
-                if metadata.mode() & OTHERS != 0 {
-                    tracing::warn!(
-                        store = self.name(),
-                        "others may read the store, or change it: it should have mode 0600"
-                    );
-                }
+                self.files().store = Some(identity(&file.metadata()?));
                 backend(file).map(Some)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -166,6 +164,10 @@ impl Medium for FileMedium {
     fn is_in_place(&self) -> bool {
         let there = fs::metadata(&self.path).ok().as_ref().map(identity);
         there.is_some() && there == self.files().store
+    }
+
+    fn is_open_to_others(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|file| file.mode() & OTHERS != 0)
     }
 }
 
