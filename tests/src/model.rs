@@ -4,6 +4,7 @@
 //! deadline, no table. Each answer scans the list from its beginning. It shares no rule with the server it is to judge;
 //! all numbers are plain integers, in milliseconds unless they are named otherwise.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use rendezvous_wasm::world::{Action, Keys, Setup};
@@ -179,6 +180,13 @@ impl Model {
     /// The latest crash has not undone that `client` was gone.
     pub fn stays_gone(&mut self, client: u16) {
         self.history.push(Event::StaysGone { client });
+    }
+
+    /// All clients that ever registered: a fuzzer names any.
+    pub fn registered(&self) -> BTreeSet<u16> {
+        let registered =
+            |event: &Event| if let Event::Registered { client, .. } = *event { Some(client) } else { None };
+        self.history.iter().filter_map(registered).collect()
     }
 
     /// Which of these clients are registered and not gone.

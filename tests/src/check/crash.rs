@@ -6,7 +6,6 @@ use rendezvous_wasm::world::{Action, World};
 
 use super::as_record;
 use crate::model::Model;
-use crate::strategy::CLIENTS;
 
 /// The longest that the removal of a client that is gone waits to be written, in milliseconds of time that really passed.
 const WRITE_BEHIND: u64 = 1_000;
@@ -14,7 +13,7 @@ const WRITE_BEHIND: u64 = 1_000;
 /// Tells the model who has not come back, of those who were gone and may be back after a crash, if `action` is one.
 pub fn settle(world: &World, model: &mut Model, action: &Action) {
     let Action::Crash { .. } = action else { return };
-    for client in 0..CLIENTS {
+    for client in model.registered() {
         if model.either_way(client) && world.server().record(world.id(client)).is_none() {
             model.stays_gone(client);
         }
@@ -45,11 +44,12 @@ impl Expiries {
             }
         }
         if let Action::Crash { unwritten, .. } = *action {
-            for client in 0..CLIENTS {
+            let clients = model.registered();
+            for &client in &clients {
                 self.may_be(world, model, client, since, unwritten)?;
             }
             settle(world, model, action);
-            for client in 0..CLIENTS {
+            for client in clients {
                 is_as_written(world, model, client)?;
             }
         }
