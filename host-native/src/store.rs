@@ -283,7 +283,8 @@ struct Loader<'a> {
     servers: [MutexGuard<'a, Server>; Shards::COUNT],
     /// Who was there once, and is not any more.
     removed: HashSet<ClientId>,
-    /// Entries that are dealt with together, so that the memory for all of them is fetched at once: that halves the time.
+    /// Entries that are dealt with together, so that the memory for all of them is fetched at once: measured, a start then takes a
+    /// third less of the processor.
     batch: Vec<Entry>,
 }
 

@@ -16,7 +16,7 @@ use crate::stored::{LAZY, address, log_out, look_up, open, open_image, pulse, re
 
 mod full;
 
-/// How long a node may take to find out that a disk works again. It looks every second.
+/// How long a node may take to find out that a disk works again. It looks after 1, 2, 4 and then every 8 s.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many registrations and logouts may wait for the disk.

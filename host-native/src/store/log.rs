@@ -25,7 +25,7 @@ pub(super) const FORMAT: u64 = 1;
 const PROOFS_KEY: &str = "proofs";
 
 /// Memory for pages of the file. Appending needs few of them, reading goes from one end to the other, and a client is not to
-/// cost any more for it: with 16 MiB nothing is faster.
+/// cost any more for it: with 16 MiB, registering was as fast within the noise, and a client cost 13 bytes more.
 const CACHE_BYTES: usize = 4 << 20;
 
 /// How many entries are cleared away from the front in one go, at least: some milliseconds' work.
