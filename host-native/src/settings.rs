@@ -8,14 +8,19 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use rendezvous_protocol::{ReplyWidth, Timing};
 
+mod check;
 mod commands;
+mod invocation;
+mod limits;
 mod options;
 mod values;
 
 pub use commands::{Command, StoreCommand, StorePath};
-pub use options::{Exit, Invocation, from_args, from_process};
+pub use invocation::{Exit, Invocation, from_args, from_process};
+pub use limits::{ConnectionLimits, RateLimit, RateLimits};
 pub use values::{LogFormat, LogLevel, Store};
 
 /// Port of the pulses (specification, UDP Heartbeating).
@@ -46,8 +51,38 @@ pub struct Settings {
     pub reply_width: ReplyWidth,
     /// Where records are kept.
     pub store: Store,
+    /// How many clients there may be at once.
+    pub max_clients: NonZeroUsize,
+    /// How often things may happen.
+    pub rates: RateLimits,
+    /// What connections may take.
+    pub connections: ConnectionLimits,
+    /// With what to speak HTTPS; `None` for plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// Whether keys may cross networks in clear without a warning.
+    pub allow_plain_http: bool,
+    /// Who is believed about whom it speaks for.
+    pub proxies: Proxies,
     /// How to log.
     pub log: LogSettings,
+}
+
+/// The files of HTTPS, both PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those that vouch for it.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// The proxies in front of the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proxies {
+    /// Where they are.
+    pub trusted: Vec<IpNet>,
+    /// Whether their connections begin with a header of the PROXY protocol. If not, they send `X-Forwarded-For`.
+    pub protocol: bool,
 }
 
 /// How to log.

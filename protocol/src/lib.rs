@@ -45,6 +45,7 @@ mod datagram;
 pub mod http;
 mod identity;
 pub mod lifecycle;
+mod limit;
 mod message;
 mod record;
 mod server;
@@ -55,6 +56,7 @@ pub use datagram::{
     DropReason, PULSE_LEN, PulseCode, Reply, ReplyWidth, canonical as canonical_address, decode_pulse,
 };
 pub use identity::{ClientId, MalformedHex, PrivateKey};
+pub use limit::{Network, Rate, RateLimiter};
 pub use message::{DatagramContent, Input, Output, Rejection, Request, Response};
 pub use record::{EncodedRecord, Record, StoredRecord, StoredRecordError};
 pub use server::{Change, Counters, Outcome, Progress, Pulse, Removal, Server};

@@ -1,291 +1,201 @@
 //! The options, once: clap reads them from flags and the environment, serde from the file.
 
-use std::ffi::OsString;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches, Parser};
-use rendezvous_protocol::{
-    DEFAULT_ERROR_TIME, DEFAULT_PULSE_GRACE, DEFAULT_PULSE_INTERVAL, ReplyWidth, Timing,
-};
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
-use super::commands::Command;
+use super::limits::RateLimit;
 use super::values::{HumanDuration, LogFormat, LogLevel, Store};
-use super::{
-    DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Settings,
-};
 
-/// What the program is to do.
-#[derive(Debug)]
-pub enum Invocation {
-    /// Serve.
-    Serve(Box<Settings>),
-    /// Something else.
-    Run(Command),
-}
-
-/// Why there are no settings.
-#[derive(Debug)]
-pub enum Exit {
-    /// Help or the version was asked for: here it is.
-    Help(String),
-    /// Something is wrong: here is what, in one line.
-    Invalid(InvalidSettings),
-}
-
-/// What the arguments of this process, its environment and the file named by `--config` ask for.
-///
-/// # Errors
-/// [`Exit`]
-pub fn from_process() -> Result<Invocation, Exit> {
-    read(CommandLine::command(), std::env::args_os())
-}
-
-/// The settings that these arguments (the first is the program's name) and the file named by `--config` add up to,
-/// whatever the environment. They must not ask for anything but serving.
-///
-/// # Errors
-/// [`Exit`]
-pub fn from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, Exit> {
-    match read(CommandLine::command().mut_args(|arg| arg.env(None::<&str>)), args)? {
-        Invocation::Serve(settings) => Ok(*settings),
-        Invocation::Run(_) => Err(Exit::Invalid(InvalidSettings("these arguments are no server's".into()))),
-    }
-}
-
-fn read(
-    command: clap::Command,
-    args: impl IntoIterator<Item = impl Into<OsString> + Clone>,
-) -> Result<Invocation, Exit> {
-    let parsed =
-        command.try_get_matches_from(args).and_then(|matches| CommandLine::from_arg_matches(&matches));
-    let command_line = parsed.map_err(|error| {
-        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-            // Its text is the whole help.
-            Exit::Invalid(InvalidSettings(
-                "which command: store check, store export or store import? (see --help)".into(),
-            ))
-        } else if error.use_stderr() {
-            Exit::Invalid(InvalidSettings(one_line(&error)))
-        } else {
-            Exit::Help(error.to_string())
-        }
-    })?;
-    if let Some(command) = command_line.command {
-        return Ok(Invocation::Run(command));
-    }
-    let file = command_line.config.as_deref().map(read_file).transpose().map_err(Exit::Invalid)?;
-    let settings = command_line.options.or(file.unwrap_or_default()).check().map_err(Exit::Invalid)?;
-    Ok(Invocation::Serve(Box::new(settings)))
-}
-
-/// A rendezvous server: clients behind NATs register over HTTP, keep a UDP mapping alive with a pulse, and look up
-/// each other's public address and liveness, to connect peer to peer.
-///
-/// Every option can also be set in the environment (--pulse-interval is RENDEZVOUS_PULSE_INTERVAL) and in the file
-/// named by --config (pulse-interval = "30s"). A flag wins over the environment, the environment over the file.
-#[derive(Debug, Parser)]
-#[command(name = "rendezvous", version, mut_args(|arg| arg.hide_env(true)), disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
-struct CommandLine {
-    /// Serves without one.
-    #[command(subcommand)]
-    command: Option<Command>,
-
-    /// A TOML file with more options
-    #[arg(long, value_name = "FILE", env = "RENDEZVOUS_CONFIG")]
-    config: Option<PathBuf>,
-
-    #[command(flatten)]
-    options: Options,
-}
+/// Headings of the help.
+const LIMITS: &str = "Limits (a RATE is like \"10/s burst 100\", \"60/m\" or \"none\")";
+const TLS: &str = "TLS and proxies";
 
 /// Every option is optional here: what is not given may be in the next source.
-#[derive(Debug, Default, clap::Args, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct Options {
+macro_rules! options {
+    ($($(#[$attribute:meta])* $name:ident: $type:ty,)*) => {
+        /// What one source says.
+        #[derive(Debug, Default, clap::Args, Deserialize)]
+        #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+        pub(super) struct Options {
+            $($(#[$attribute])* pub(super) $name: Option<$type>,)*
+        }
+
+        impl Options {
+            /// These options, and where they say nothing, `other`'s.
+            pub(super) fn or(self, other: Self) -> Self {
+                Self { $($name: self.$name.or(other.$name),)* }
+            }
+        }
+    };
+}
+
+options! {
     /// Receive pulses here; may repeat. The IPv6 wildcard takes IPv4 too, unless that has the same port [default: 0.0.0.0:5024]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_UDP_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
-    udp_listen: Option<Vec<SocketAddr>>,
+    udp_listen: Vec<SocketAddr>,
 
     /// Threads for the pulses of each address, each with a socket of its own [default: as many as there are processors to run on]
     #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_UDP_THREADS")]
-    udp_threads: Option<NonZeroUsize>,
+    udp_threads: NonZeroUsize,
 
     /// Accept HTTP here; may repeat. The IPv6 wildcard takes IPv4 too, unless that has the same port [default: 0.0.0.0:5025]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_HTTP_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
-    http_listen: Option<Vec<SocketAddr>>,
+    http_listen: Vec<SocketAddr>,
 
     /// Serve the operator's pages here; may repeat. Whoever reaches it may read them [default: 127.0.0.1:5026]
     #[arg(long, value_name = "ADDRESS:PORT", env = "RENDEZVOUS_ADMIN_LISTEN", value_delimiter = ',')]
     #[serde(deserialize_with = "one_or_many")]
-    admin_listen: Option<Vec<SocketAddr>>,
+    admin_listen: Vec<SocketAddr>,
 
     /// The folder of the built simulator page, served at /simulator/ to the operator [default: none]
     #[arg(long, value_name = "FOLDER", env = "RENDEZVOUS_SIMULATOR")]
-    simulator: Option<PathBuf>,
+    simulator: PathBuf,
 
     /// The UDP port that clients are told at registration [default: the first UDP port]
     #[arg(long, value_name = "PORT", env = "RENDEZVOUS_ADVERTISE_UDP_PORT")]
-    advertise_udp_port: Option<u16>,
+    advertise_udp_port: u16,
 
     /// How often a client is to pulse [default: 30s]
     #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_PULSE_INTERVAL")]
-    pulse_interval: Option<HumanDuration>,
+    pulse_interval: HumanDuration,
 
     /// What a pulse may be late by and still be on time; shorter than the error time [default: 1s]
     #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_PULSE_GRACE")]
-    pulse_grace: Option<HumanDuration>,
+    pulse_grace: HumanDuration,
 
     /// How long after a missed interval a client is forgotten [default: 3m]
     #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_ERROR_TIME")]
-    error_time: Option<HumanDuration>,
+    error_time: HumanDuration,
 
     /// How many bytes carry the answer to a pulse: 1, 2 or 4 [default: 2]
     #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_REPLY_WIDTH")]
-    reply_width: Option<u8>,
+    reply_width: u8,
 
     /// Where to keep clients: redb:PATH is a file, memory: forgets them at a restart [default: redb:rendezvous.redb]
     #[arg(long, value_name = "STORE", env = "RENDEZVOUS_STORE")]
-    store: Option<Store>,
+    store: Store,
 
     /// What to log at least [default: info]
     #[arg(long, value_name = "LEVEL", env = "RENDEZVOUS_LOG_LEVEL")]
-    log_level: Option<LogLevel>,
+    log_level: LogLevel,
 
     /// How to log [default: text on a terminal, json elsewhere]
     #[arg(long, value_name = "FORMAT", env = "RENDEZVOUS_LOG_FORMAT")]
-    log_format: Option<LogFormat>,
-}
+    log_format: LogFormat,
 
-impl Options {
-    /// These options, and where they say nothing, `other`'s.
-    fn or(self, other: Self) -> Self {
-        Self {
-            udp_listen: self.udp_listen.or(other.udp_listen),
-            udp_threads: self.udp_threads.or(other.udp_threads),
-            http_listen: self.http_listen.or(other.http_listen),
-            admin_listen: self.admin_listen.or(other.admin_listen),
-            simulator: self.simulator.or(other.simulator),
-            advertise_udp_port: self.advertise_udp_port.or(other.advertise_udp_port),
-            pulse_interval: self.pulse_interval.or(other.pulse_interval),
-            pulse_grace: self.pulse_grace.or(other.pulse_grace),
-            error_time: self.error_time.or(other.error_time),
-            reply_width: self.reply_width.or(other.reply_width),
-            store: self.store.or(other.store),
-            log_level: self.log_level.or(other.log_level),
-            log_format: self.log_format.or(other.log_format),
-        }
-    }
+    /// No more clients than this at once; 503 for who registers then [default: 1000000]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_CLIENTS", help_heading = LIMITS)]
+    max_clients: NonZeroUsize,
 
-    /// Fills in the defaults and checks what can be checked before anything is bound.
-    fn check(self) -> Result<Settings, InvalidSettings> {
-        let millis = |option: Option<HumanDuration>, default| option.map_or(default, |duration| duration.0);
-        let timing = Timing::new(
-            millis(self.pulse_interval, DEFAULT_PULSE_INTERVAL),
-            millis(self.pulse_grace, DEFAULT_PULSE_GRACE),
-            millis(self.error_time, DEFAULT_ERROR_TIME),
-        )
-        .map_err(|error| {
-            InvalidSettings(format!("{error} (see --pulse-interval, --pulse-grace and --error-time)"))
-        })?;
-        if self.advertise_udp_port == Some(0) {
-            return Err(InvalidSettings("--advertise-udp-port: 0 is not a port to send pulses to".into()));
-        }
-        let reply_width = match self.reply_width {
-            None => ReplyWidth::default(),
-            Some(bytes) => ReplyWidth::from_bytes(bytes)
-                .ok_or_else(|| InvalidSettings(format!("--reply-width: {bytes} is not 1, 2 or 4")))?,
-        };
-        Ok(Settings {
-            udp_listen: addresses("--udp-listen", self.udp_listen, EVERYWHERE, DEFAULT_UDP_PORT)?,
-            udp_threads: self.udp_threads.unwrap_or_else(processors),
-            http_listen: addresses("--http-listen", self.http_listen, EVERYWHERE, DEFAULT_HTTP_PORT)?,
-            admin_listen: addresses(
-                "--admin-listen",
-                self.admin_listen,
-                Ipv4Addr::LOCALHOST,
-                DEFAULT_ADMIN_PORT,
-            )?,
-            simulator: self.simulator.map(page_of).transpose()?,
-            advertise_udp_port: self.advertise_udp_port,
-            timing,
-            reply_width,
-            store: self.store.unwrap_or_default(),
-            log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
-        })
-    }
-}
+    /// Registrations from one IPv4 address, or IPv6 network of 64 bits [default: 1/s burst 100]
+    #[arg(long, value_name = "RATE", env = "RENDEZVOUS_LIMIT_REGISTRATIONS", help_heading = LIMITS)]
+    limit_registrations: RateLimit,
 
-/// How many processors this process may run on. If the system does not tell, one is a safe guess.
-fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
-}
+    /// Registrations from one IPv6 network of 48 bits [default: 10/s burst 1000]
+    #[arg(long, value_name = "RATE", env = "RENDEZVOUS_LIMIT_REGISTRATIONS_PER_SITE", help_heading = LIMITS)]
+    limit_registrations_per_site: RateLimit,
 
-const EVERYWHERE: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+    /// Registrations from everywhere together [default: 2000/s burst 20000]
+    #[arg(long, value_name = "RATE", env = "RENDEZVOUS_LIMIT_REGISTRATIONS_IN_TOTAL", help_heading = LIMITS)]
+    limit_registrations_in_total: RateLimit,
 
-/// The folder of a page, if there is one in it.
-fn page_of(folder: PathBuf) -> Result<PathBuf, InvalidSettings> {
-    if folder.join("index.html").is_file() {
-        return Ok(folder);
-    }
-    Err(InvalidSettings(format!(
-        "--simulator: there is no index.html in {}; host-wasm/build-page makes one",
-        folder.display()
-    )))
-}
+    /// Answers 1060 to pulses with unknown keys from one IPv4 address, or IPv6 network of 64 bits: silence beyond it [default: 100/s burst 1000]
+    #[arg(long, value_name = "RATE", env = "RENDEZVOUS_LIMIT_UNKNOWN_PULSES", help_heading = LIMITS)]
+    limit_unknown_pulses: RateLimit,
 
-fn addresses(
-    flag: &str,
-    given: Option<Vec<SocketAddr>>,
-    default: Ipv4Addr,
-    default_port: u16,
-) -> Result<Vec<SocketAddr>, InvalidSettings> {
-    match given {
-        None => Ok(vec![SocketAddr::from((default, default_port))]),
-        Some(addresses) if addresses.is_empty() => {
-            Err(InvalidSettings(format!("{flag}: at least one address is needed")))
-        }
-        Some(addresses) => Ok(addresses),
-    }
-}
+    /// Lookups of one client [default: 50/s burst 500]
+    #[arg(long, value_name = "RATE", env = "RENDEZVOUS_LIMIT_LOOKUPS", help_heading = LIMITS)]
+    limit_lookups: RateLimit,
 
-fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
-    let invalid = |what: String| InvalidSettings(format!("{}: {what}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
-    toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.as_bytes().get(..span.start));
-        let line = before.map(|before| before.iter().filter(|&&byte| byte == b'\n').count() + 1);
-        let line = line.map(|line| format!("line {line}: ")).unwrap_or_default();
-        invalid(format!("{line}{}", error.message().replace('\n', " ")))
-    })
+    /// Connections of clients at once [default: 4096, or fewer if the system allows no more files]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_CONNECTIONS", help_heading = LIMITS)]
+    max_connections: NonZeroUsize,
+
+    /// Connections at once from one IPv4 address, or IPv6 network of 64 bits [default: 256]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_CONNECTIONS_PER_ADDRESS", help_heading = LIMITS)]
+    max_connections_per_address: NonZeroUsize,
+
+    /// Only those limits on rates, clients and connections that are given, none by default: for tests and benchmarks
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, env = "RENDEZVOUS_NO_LIMITS", help_heading = LIMITS)]
+    no_limits: bool,
+
+    /// The longest head of a request, at least 8192 [default: 16384]
+    #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_MAX_HEADER_BYTES", help_heading = LIMITS)]
+    max_header_bytes: usize,
+
+    /// The most header fields of a request [default: 64]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_HEADERS", help_heading = LIMITS)]
+    max_headers: NonZeroUsize,
+
+    /// The longest target of a request [default: 1024]
+    #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_MAX_URI_BYTES", help_heading = LIMITS)]
+    max_uri_bytes: NonZeroUsize,
+
+    /// The longest body of a request; no route needs one [default: 4096]
+    #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_MAX_BODY_BYTES", help_heading = LIMITS)]
+    max_body_bytes: usize,
+
+    /// How long the head of a request may take, from its first byte on [default: 10s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_HEADER_TIMEOUT", help_heading = LIMITS)]
+    header_timeout: HumanDuration,
+
+    /// How long the body of a request may take [default: 10s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_BODY_TIMEOUT", help_heading = LIMITS)]
+    body_timeout: HumanDuration,
+
+    /// How long a connection may wait for its first or next request [default: 30s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_IDLE_TIMEOUT", help_heading = LIMITS)]
+    idle_timeout: HumanDuration,
+
+    /// How long a TLS handshake, and before it the header of a proxy, may take [default: 10s]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_HANDSHAKE_TIMEOUT", help_heading = LIMITS)]
+    handshake_timeout: HumanDuration,
+
+    /// The certificate chain for HTTPS, as PEM; with --tls-key. SIGHUP reads both again
+    #[arg(long, value_name = "FILE", env = "RENDEZVOUS_TLS_CERT", help_heading = TLS)]
+    tls_cert: PathBuf,
+
+    /// The private key for HTTPS, as PEM; with --tls-cert
+    #[arg(long, value_name = "FILE", env = "RENDEZVOUS_TLS_KEY", help_heading = TLS)]
+    tls_key: PathBuf,
+
+    /// Keys may cross networks in clear: something else encrypts, or nobody listens. Silences the warning
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, env = "RENDEZVOUS_ALLOW_PLAIN_HTTP", help_heading = TLS)]
+    allow_plain_http: bool,
+
+    /// Networks of proxies that are believed when they say whom they speak for; may repeat [default: none]
+    #[arg(long, value_name = "NETWORK", env = "RENDEZVOUS_TRUSTED_PROXIES", value_delimiter = ',', help_heading = TLS)]
+    #[serde(deserialize_with = "one_or_many")]
+    trusted_proxies: Vec<IpNet>,
+
+    /// Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2. Without it, they are asked for X-Forwarded-For
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, env = "RENDEZVOUS_PROXY_PROTOCOL", help_heading = TLS)]
+    proxy_protocol: bool,
 }
 
 /// A single value or a list of them, so that `udp-listen = "[::]:5024"` does what it looks like.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<SocketAddr>>, D::Error> {
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
     #[derive(Deserialize)]
-    #[serde(untagged, expecting = "expected an address such as \"0.0.0.0:5024\", or a list of them")]
-    enum OneOrMany {
-        One(SocketAddr),
-        Many(Vec<SocketAddr>),
+    #[serde(
+        untagged,
+        expecting = "expected an address or network such as \"0.0.0.0:5024\" or \"10.0.0.0/8\", or a list of them"
+    )]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
     }
     Ok(Some(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(address) => vec![address],
-        OneOrMany::Many(addresses) => addresses,
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
     }))
 }
-
-/// clap explains at length; the first paragraph says it.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let first = text.split("\n\n").next().unwrap_or_default();
-    let first = first.strip_prefix("error: ").unwrap_or(first);
-    format!("{} (see --help)", first.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 use rendezvous_protocol::Millis;
 
 use super::*;
+use crate::settings::{Exit, LogFormat, Store, from_args};
 
 fn settings(args: &[&str]) -> Result<Settings, String> {
     from_args([&["rendezvous"], args].concat()).map_err(|exit| match exit {
@@ -133,4 +134,38 @@ fn an_earlier_source_wins_option_by_option() {
 fn help_and_version_are_no_errors() {
     assert!(settings(&["--help"]).unwrap_err().contains("--pulse-interval"));
     assert!(settings(&["--version"]).unwrap_err().starts_with("rendezvous "));
+}
+
+#[test]
+fn limits_have_defaults_and_can_be_lifted_but_for_those_given() {
+    let text = |settings: &Settings| {
+        let rates = settings.rates;
+        [rates.registrations, rates.registrations_per_site, rates.unknown_pulses].map(|rate| rate.to_string())
+    };
+    let default = settings(&[]).unwrap();
+    assert_eq!(text(&default), ["1/s burst 100", "10/s burst 1000", "100/s burst 1000"]);
+    assert_eq!(default.max_clients.get(), 1_000_000);
+    let none = settings(&["--no-limits", "--limit-unknown-pulses=5/m", "--max-connections=7"]).unwrap();
+    assert_eq!(text(&none), ["none", "none", "5/m burst 5"]);
+    assert_eq!((none.max_clients, none.connections.total.get()), (NonZeroUsize::MAX, 7));
+    // What is too big or too slow stays what it is.
+    assert_eq!(none.connections.header_timeout, default.connections.header_timeout);
+    assert_eq!(none.connections.body_bytes, default.connections.body_bytes);
+}
+
+#[test]
+fn limits_tls_and_proxies_that_make_no_sense_are_named() {
+    for (args, names) in [
+        (&["--limit-lookups=often"][..], "\"often\" is no rate"),
+        (&["--max-clients=0"], "'--max-clients <COUNT>'"),
+        (&["--max-header-bytes=100"], "--max-header-bytes: at least 8192"),
+        (&["--idle-timeout=0s"], "--idle-timeout: nothing is done in no time"),
+        (&["--tls-cert=a.pem"], "--tls-cert needs --tls-key"),
+        (&["--tls-key=a.pem"], "--tls-key needs --tls-cert"),
+        (&["--proxy-protocol"], "--proxy-protocol needs --trusted-proxies"),
+        (&["--trusted-proxies=everyone"], "'--trusted-proxies <NETWORK>'"),
+    ] {
+        let error = settings(args).unwrap_err();
+        assert!(error.contains(names) && !error.contains('\n'), "{error}");
+    }
 }
