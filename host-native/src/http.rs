@@ -1,18 +1,20 @@
 //! The HTTP side: accept, serve HTTP/1.1, and stop without cutting off a request.
 //!
-//! `axum::serve` sets no timer, which switches hyper's timeout for request headers off; hence an accept loop of our
-//! own. `connection` is one connection from accept to close.
+//! `axum::serve` has neither limits nor timeouts; hence an accept loop of our own. `connection` is one connection from accept to
+//! close: `admission` lets it in, `proxy` says whom it speaks for, `watched` times it, `intake` looks at each request before
+//! anybody answers it.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener as StdTcpListener;
+use std::net::{IpAddr, TcpListener as StdTcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::Request;
 use axum::response::Response;
-use hyper::body::Incoming;
+use rendezvous_protocol::Rejection;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -21,11 +23,21 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::logging::Sampled;
+use crate::settings::{ConnectionLimits, Proxies};
+use crate::tls::Tls;
 
 pub(crate) mod admin;
+mod admission;
 mod answer;
 mod connection;
+mod intake;
+mod proxy;
 pub(crate) mod routes;
+mod watched;
+
+use admission::Admission;
+pub(crate) use admission::ConnectionCounters;
+use connection::Shared;
 
 /// How long, once told to stop, to go on accepting and serving, with `Connection: close`: busy connections come to
 /// an end by themselves meanwhile, so that later only idle ones are closed.
@@ -43,17 +55,32 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Whoever answers requests.
 pub(crate) trait Site: Clone + Send + Sync + 'static {
     /// What its answers carry.
-    type Body: hyper::body::Body<Data = Bytes, Error = axum::Error> + Send + Unpin + 'static;
+    type Body: hyper::body::Body<Data = Bytes, Error = axum::Error> + From<String> + Send + Unpin + 'static;
 
-    /// Answers one.
-    fn respond(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+    /// Answers one, which came from `from`.
+    fn respond(
+        &self,
+        request: Request<()>,
+        from: IpAddr,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// How a server treats its connections.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) limits: ConnectionLimits,
+    pub(crate) proxies: Proxies,
+    pub(crate) tls: Option<Arc<Tls>>,
 }
 
 impl Site for Router {
     type Body = Body;
 
-    async fn respond(&self, request: Request<Incoming>) -> Response {
-        self.clone().oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    async fn respond(&self, request: Request<()>, _: IpAddr) -> Response {
+        self.clone()
+            .oneshot(request.map(|()| Body::empty()))
+            .await
+            .unwrap_or_else(|never: Infallible| match never {})
     }
 }
 
@@ -90,13 +117,25 @@ pub(crate) struct HttpServer {
 
 impl HttpServer {
     /// Starts serving. Must be called within the runtime.
-    pub(crate) fn start(site: impl Site, listeners: Vec<StdTcpListener>) -> io::Result<Self> {
+    pub(crate) fn start(
+        site: impl Site,
+        listeners: Vec<StdTcpListener>,
+        options: Arc<Options>,
+        counters: Arc<ConnectionCounters>,
+    ) -> io::Result<Self> {
         let (phase, _) = watch::channel(Phase::Serving);
         let mut accepting = JoinSet::new();
         let connections = TaskTracker::new();
+        let ConnectionLimits { total, per_address, .. } = options.limits;
+        let admission = Arc::new(Admission::new(total.get(), per_address.get(), counters));
+        let shared = Arc::new(Shared { site, options });
         for listener in listeners {
-            let acceptor =
-                Acceptor { site: site.clone(), phase: phase.subscribe(), connections: connections.clone() };
+            let acceptor = Acceptor {
+                shared: Arc::clone(&shared),
+                admission: Arc::clone(&admission),
+                phase: phase.subscribe(),
+                connections: connections.clone(),
+            };
             accepting.spawn(acceptor.run(TcpListener::from_std(listener)?));
         }
         Ok(Self { phase, accepting, connections })
@@ -126,7 +165,8 @@ impl HttpServer {
 
 /// Accepts the connections of one listener.
 struct Acceptor<S> {
-    site: S,
+    shared: Arc<Shared<S>>,
+    admission: Arc<Admission>,
     phase: watch::Receiver<Phase>,
     connections: TaskTracker,
 }
@@ -139,7 +179,7 @@ impl<S: Site> Acceptor<S> {
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.serve(stream),
+                    Ok((stream, peer)) => self.serve(stream, peer.ip()),
                     Err(error) if gave_up(&error) => {}
                     Err(error) => {
                         failures.log(|| tracing::warn!(%error, "connections cannot be accepted"));
@@ -153,11 +193,11 @@ impl<S: Site> Acceptor<S> {
         let Ok(listener) = listener.into_std() else { return };
         loop {
             match listener.accept() {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     if stream.set_nonblocking(true).is_ok()
                         && let Ok(stream) = TcpStream::from_std(stream)
                     {
-                        self.serve(stream);
+                        self.serve(stream, peer.ip());
                     }
                 }
                 Err(error) if gave_up(&error) => {}
@@ -166,10 +206,18 @@ impl<S: Site> Acceptor<S> {
         }
     }
 
-    fn serve(&self, stream: TcpStream) {
+    fn serve(&self, stream: TcpStream, peer: IpAddr) {
+        let Some(permit) = self.admission.enter() else {
+            if self.shared.options.tls.is_none() {
+                // If it does not fit into the socket right now, so be it.
+                let _ = stream.try_write(&answer::last_words(Rejection::Unavailable));
+            }
+            return;
+        };
         // Answers are small and complete: nothing is gained by waiting for more to send.
         let _ = stream.set_nodelay(true);
-        self.connections.spawn(connection::serve(stream, self.site.clone(), self.phase.clone()));
+        let (shared, phase) = (Arc::clone(&self.shared), self.phase.clone());
+        self.connections.spawn(connection::serve(stream, peer, permit, shared, phase));
     }
 }
 

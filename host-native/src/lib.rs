@@ -17,8 +17,10 @@ compile_error!("the native host needs Linux: its boot-time clock, recvmmsg and I
 
 mod absence;
 mod clock;
+mod files;
 mod housekeeping;
 mod http;
+mod limits;
 mod listeners;
 pub mod logging;
 mod node;
@@ -27,9 +29,11 @@ pub mod settings;
 mod shards;
 pub mod store;
 mod sys;
+mod tls;
 mod udp;
 
 pub use listeners::{BindError, Listeners};
-pub use node::{Node, Stats, Unconfirmed};
+pub use node::{Node, Refused, Stats, Unconfirmed};
 pub use run::{RunError, run, serve};
 pub use settings::Settings;
+pub use tls::TlsError;

@@ -3,10 +3,15 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::files::{OPERATORS, connections_that_fit};
+use crate::http::Options;
+use crate::settings::{ConnectionLimits, Proxies};
+use crate::tls::{Tls, TlsError};
 use crate::{Settings, udp};
 
 /// Connections that may wait to be accepted.
@@ -25,28 +30,47 @@ pub struct Listeners {
     pub(crate) admin: Vec<TcpListener>,
     /// In bytes, as the kernel was asked for them.
     pub(crate) smallest_receive_buffer: usize,
+    /// How connections of clients are treated.
+    pub(crate) public: Arc<Options>,
+    /// How connections of operators are treated.
+    pub(crate) operators: Arc<Options>,
 }
 
-/// An address that cannot be listened on.
+/// Why a server cannot listen. Printed it is one line.
 #[derive(Debug)]
-pub struct BindError {
-    transport: &'static str,
-    address: SocketAddr,
-    error: io::Error,
+pub enum BindError {
+    /// An address cannot be listened on.
+    Address {
+        /// `udp`, `http` or `admin`.
+        transport: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    Tls(TlsError),
+}
+
+impl From<TlsError> for BindError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
 }
 
 impl Listeners {
-    /// Binds every address that `settings` name.
+    /// Reads the certificate, if there is one, and binds every address that `settings` name.
     ///
     /// An IPv6 wildcard takes IPv4 too, unless an IPv4 address with the same port is asked for beside it.
     ///
     /// # Errors
-    /// [`BindError`] names the first address that could not be bound; no socket is left bound then.
+    /// [`BindError`] names the file that cannot be used, or the first address that could not be bound; no socket is left bound then.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
+        let tls = settings.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
         let first = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
         let udp: Vec<Vec<Socket>> = (first.into_iter().zip(&settings.udp_listen))
             .map(|(socket, &address)| {
-                share(socket, settings.udp_threads.get()).map_err(|error| BindError {
+                share(socket, settings.udp_threads.get()).map_err(|error| BindError::Address {
                     transport: "udp",
                     address,
                     error,
@@ -55,6 +79,18 @@ impl Listeners {
             .collect::<Result<_, _>>()?;
         let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
         let admin = bind_all("admin", &settings.admin_listen, Type::STREAM, Protocol::TCP)?;
+        let sockets = udp.iter().flatten().count() + http.len() + admin.len();
+        let limits = settings.connections;
+        let public = Options {
+            limits: ConnectionLimits { total: connections_that_fit(limits.total, sockets), ..limits },
+            proxies: settings.proxies.clone(),
+            tls,
+        };
+        let operators = Options {
+            limits: ConnectionLimits { total: OPERATORS, per_address: OPERATORS, ..limits },
+            proxies: Proxies::default(),
+            tls: None,
+        };
         // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
         let granted = udp.iter().flatten().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
         Ok(Self {
@@ -62,6 +98,8 @@ impl Listeners {
             udp: udp.into_iter().map(|sockets| sockets.into_iter().map(UdpSocket::from).collect()).collect(),
             http: http.into_iter().map(TcpListener::from).collect(),
             admin: admin.into_iter().map(TcpListener::from).collect(),
+            public: Arc::new(public),
+            operators: Arc::new(operators),
         })
     }
 
@@ -92,14 +130,21 @@ impl Listeners {
 
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { transport, address, error } = self;
-        write!(f, "cannot listen on {transport} {address} (--{transport}-listen): {error}")
+        match self {
+            Self::Address { transport, address, error } => {
+                write!(f, "cannot listen on {transport} {address} (--{transport}-listen): {error}")
+            }
+            Self::Tls(error) => error.fmt(f),
+        }
     }
 }
 
 impl std::error::Error for BindError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.error)
+        match self {
+            Self::Address { error, .. } => Some(error),
+            Self::Tls(error) => Some(error),
+        }
     }
 }
 
@@ -115,7 +160,11 @@ fn bind_all(
             let only_v6 = addresses
                 .iter()
                 .any(|other| other.is_ipv4() && other.port() == address.port() && other.port() != 0);
-            bind(address, only_v6, kind, protocol).map_err(|error| BindError { transport, address, error })
+            bind(address, only_v6, kind, protocol).map_err(|error| BindError::Address {
+                transport,
+                address,
+                error,
+            })
         })
         .collect()
 }

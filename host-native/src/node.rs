@@ -15,6 +15,8 @@ use rendezvous_protocol::{
 };
 
 use crate::absence::AbsenceWatch;
+use crate::http::ConnectionCounters;
+use crate::limits::Limits;
 use crate::logging::{Sampled, short};
 use crate::settings;
 use crate::shards::Shards;
@@ -31,11 +33,15 @@ const TICK_PAUSE: Duration = Duration::from_micros(200);
 /// How often a new key is drawn when the id is taken. With 128-bit ids a second draw means a broken generator.
 const DRAWS: usize = 4;
 
+mod capacity;
+mod guard;
 mod stats;
 mod unconfirmed;
 
-pub use stats::Stats;
-use stats::UdpCounters;
+use capacity::Capacity;
+
+pub use stats::{Refused, Stats};
+use stats::{RefusedCounters, UdpCounters};
 pub use unconfirmed::Unconfirmed;
 
 /// One server process: all its clients.
@@ -49,6 +55,10 @@ pub struct Node {
     reply_width: ReplyWidth,
     udp_port: u16,
     udp: UdpCounters,
+    capacity: Capacity,
+    limits: Limits,
+    refused: RefusedCounters,
+    connections: Arc<ConnectionCounters>,
     failures: Sampled,
 }
 
@@ -91,6 +101,8 @@ impl Node {
             None => Store::Memory,
             Some((medium, pace)) => Store::open(medium, pace, &shards, read_clock)?,
         };
+        let limits = Limits::new(&settings.rates);
+        let capacity = Capacity::new(settings.max_clients, shards.records());
         let at = read_clock();
         for mut server in shards.each() {
             // Nobody is gone by then, so there is nothing to tell.
@@ -105,6 +117,10 @@ impl Node {
             reply_width: settings.reply_width,
             udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
+            capacity,
+            limits,
+            refused: RefusedCounters::default(),
+            connections: Arc::default(),
             failures: Sampled::default(),
         })
     }
@@ -156,7 +172,8 @@ impl Node {
     /// `POST /register`
     ///
     /// # Errors
-    /// [`Rejection::Unavailable`] if the system has no entropy for a new key, or the store cannot be written.
+    /// [`Rejection::Unavailable`] if the system has no entropy for a new key, or the store cannot be written;
+    /// [`Rejection::AtCapacity`] if there are as many clients as there may be.
     pub fn register(&self) -> Result<Unconfirmed<RegisterBody>, Rejection> {
         self.register_with(|| PrivateKey::try_generate(&mut SysRng))
     }
@@ -190,12 +207,17 @@ impl Node {
 
     /// `None` if the id is taken.
     fn try_register(&self, at: Clock, id: ClientId) -> Result<Option<Receipt>, Rejection> {
+        let place = self.capacity.place(&self.shards).ok_or_else(|| {
+            self.note_at_capacity();
+            Rejection::AtCapacity
+        })?;
         let mut server = self.shards.of(id);
         let outcome = server.register(at, id);
         let Some(Change::Registered { record, .. }) = outcome.change else {
             debug_assert_eq!(outcome.answer, Registration::Taken);
             return Ok(None);
         };
+        place.taken();
         let queued = self.store.registered(id, StoredRecord::of(&record, at));
         queued.map(Some).inspect_err(|_| server.withdraw(id))
     }

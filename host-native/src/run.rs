@@ -1,19 +1,23 @@
 //! The server from its first line to its last.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::{fmt, io};
 
 use rendezvous_protocol::Millis;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use crate::housekeeping::Housekeeping;
 use crate::http::routes::Routes;
-use crate::http::{HttpServer, admin};
+use crate::http::{HttpServer, Options, admin};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::store::Unwritten;
+use crate::tls::Tls;
 use crate::udp::UdpThreads;
 use crate::{Listeners, Node};
 
@@ -33,6 +37,7 @@ pub async fn run(
     let (udp, http) = (listeners.udp_addresses()?, listeners.http_addresses()?);
     let admin = listeners.admin_addresses()?;
     let receive_buffer = listeners.smallest_receive_buffer;
+    let public = Arc::clone(&listeners.public);
     let node = Arc::new(node);
     let running = Running::start(Arc::clone(&node), listeners, settings.simulator.as_deref())?;
     announce(&udp, &http, &admin, settings, node.stats().records);
@@ -43,7 +48,11 @@ pub async fn run(
             "a small receive buffer loses pulses while the machine is busy: raise net.core.rmem_max"
         );
     }
-    shutdown.await;
+    warn_of_what_is_open(&http, settings, &public);
+    tokio::select! {
+        () = shutdown => {}
+        never = reload_when_told(public.tls.as_deref()) => match never? {},
+    }
     Ok(running.stop().await?)
 }
 
@@ -108,8 +117,18 @@ impl Running {
         Ok(Self {
             housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone())?,
             udp: UdpThreads::start(&node, udp)?,
-            http: HttpServer::start(Routes::new(Arc::clone(&node)), listeners.http)?,
-            admin: HttpServer::start(admin::router(simulator), listeners.admin)?,
+            http: HttpServer::start(
+                Routes::new(Arc::clone(&node)),
+                listeners.http,
+                listeners.public,
+                Arc::clone(node.connections()),
+            )?,
+            admin: HttpServer::start(
+                admin::router(simulator),
+                listeners.admin,
+                listeners.operators,
+                Arc::default(),
+            )?,
             node,
         })
     }
@@ -126,6 +145,43 @@ impl Running {
             (stats.records, stats.counters.registered, stats.kernel_drops, stats.store.syncs);
         tracing::info!(clients, registered, kernel_drops, store_syncs, "stopped");
         closed
+    }
+}
+
+/// Reads the certificate again at each SIGHUP. If it cannot be used, the last one stays in use.
+async fn reload_when_told(tls: Option<&Tls>) -> io::Result<Infallible> {
+    // Without TLS, too: or else the signal would end the process.
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        hangup.recv().await;
+        match tls.map(Tls::reload) {
+            None => tracing::info!("SIGHUP: there is nothing to read again"),
+            Some(Ok(())) => {
+                tracing::info!("SIGHUP: new connections get the certificate that was read just now")
+            }
+            Some(Err(error)) => tracing::error!("SIGHUP: the certificate in use stays in use: {error}"),
+        }
+    }
+}
+
+/// What an operator may not have thought of.
+fn warn_of_what_is_open(http: &[SocketAddr], settings: &Settings, public: &Options) {
+    if settings.tls.is_none()
+        && !settings.allow_plain_http
+        && http.iter().any(|address| !address.ip().is_loopback())
+    {
+        tracing::warn!(
+            "requests come over plain HTTP, so keys cross the network in clear: give --tls-cert and --tls-key, or, if a proxy \
+             encrypts or the network is yours alone, --allow-plain-http"
+        );
+    }
+    let (most, wanted) = (public.limits.total, settings.connections.total);
+    if most < wanted && wanted != NonZeroUsize::MAX {
+        tracing::warn!(
+            most,
+            wanted,
+            "the system allows fewer connections than --max-connections: raise its limit of open files (LimitNOFILE)"
+        );
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
-use rendezvous_protocol::{Pulse, decode_pulse};
+use rendezvous_protocol::{Pulse, PulseCode, decode_pulse};
 
 use crate::Node;
 use crate::logging::Sampled;
@@ -98,8 +98,10 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
             }
         }
         node.pulses(&pulses, &mut codes);
-        for (&index, &code) in indices.iter().zip(&codes) {
-            batch.answer(index, code);
+        for ((&index, &code), pulse) in indices.iter().zip(&codes).zip(&pulses) {
+            if code != PulseCode::NotFound || node.answers_unknown(pulse.source.ip()) {
+                batch.answer(index, code);
+            }
         }
         batch.send(socket, |error| {
             // The client will pulse again. Flow control, a firewall or a route that went away are no reason to stop.

@@ -209,6 +209,20 @@ pub enum Rejection {
     AddressUnknown,
     /// The server cannot do this now.
     Unavailable,
+    /// There are as many clients as the server takes. (Hosts say this and all that follow: no call to a [`crate::Server`] does.)
+    AtCapacity,
+    /// Whoever asks has asked too often.
+    RateLimited,
+    /// What arrived is no request, or one that could be read in two ways.
+    MalformedRequest,
+    /// The request did not arrive in time.
+    Timeout,
+    /// The body is too long.
+    TooLarge,
+    /// The target is too long.
+    UriTooLong,
+    /// The head is too long, or has too many fields.
+    HeadersTooLarge,
 }
 
 /// What a key that belongs to nobody is told. (A peer that is not there is [`Rejection::UnknownPeer`] instead.)

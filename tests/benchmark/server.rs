@@ -69,7 +69,13 @@ impl Server {
         if !flags.iter().any(|flag| flag.starts_with("--store")) {
             command.arg("--store=memory:");
         }
-        command.args(flags).arg("--log-format=json").stdin(Stdio::null()).stderr(Stdio::piped());
+        // The load comes from one address.
+        command
+            .args(flags)
+            .arg("--no-limits")
+            .arg("--log-format=json")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
         let mut process = Process::start_on(cores, &mut command)?;
         let stderr = process.child().stderr.take().ok_or_else(|| failure("the server has no log"))?;
         let (sender, log) = mpsc::channel();

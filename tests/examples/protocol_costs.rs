@@ -76,9 +76,13 @@ fn handle_in_host(pulses: u64) -> u64 {
 /// A node with clients, and pulses of them.
 fn node_and_batches() -> (Node, Vec<[Pulse; BATCH]>) {
     // An instruction counter takes minutes: nobody is to be late meanwhile.
-    let Ok(settings) =
-        settings::from_args(["rendezvous", "--store=memory:", "--pulse-interval=1h", "--error-time=2h"])
-    else {
+    let Ok(settings) = settings::from_args([
+        "rendezvous",
+        "--no-limits",
+        "--store=memory:",
+        "--pulse-interval=1h",
+        "--error-time=2h",
+    ]) else {
         panic!("these settings are valid")
     };
     let node = Node::open(&settings, settings::DEFAULT_UDP_PORT).expect("memory needs nothing");

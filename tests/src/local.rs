@@ -31,7 +31,8 @@ impl LocalServer {
         Self::with(&[])
     }
 
-    /// Starts a server with these flags, on loopback unless they say otherwise, and without a store unless they name one.
+    /// Starts a server with these flags, on loopback unless they say otherwise, without a store unless they name one, and without
+    /// limits but for those that they give (all defaults with `--no-limits=false`).
     pub fn with(flags: &[&str]) -> Self {
         Self::start(flags, |settings, port| {
             Node::open(settings, port).unwrap_or_else(|error| panic!("{error}"))
@@ -54,6 +55,9 @@ impl LocalServer {
         }
         if !flags.iter().any(|flag| flag.starts_with("--store")) {
             args.push("--store=memory:");
+        }
+        if !flags.iter().any(|flag| flag.starts_with("--no-limits")) {
+            args.push("--no-limits");
         }
         let settings = from_args(args).unwrap_or_else(|exit| match exit {
             Exit::Help(text) => panic!("{text}"),

@@ -27,8 +27,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `rendezvous` with these flags, on free loopback ports and without a store unless they say otherwise, and
-    /// waits until it is ready.
+    /// Starts `rendezvous` with these flags, on free loopback ports and without a store unless they say otherwise, without limits
+    /// but for those that they give (all defaults with `--no-limits=false`), and waits until it is ready.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = command();
         command.args(flags);
@@ -45,6 +45,9 @@ impl Process {
         }
         if !given.iter().any(|flag| flag.starts_with("--store")) {
             command.arg("--store=memory:");
+        }
+        if !given.iter().any(|flag| flag.starts_with("--no-limits")) {
+            command.arg("--no-limits");
         }
         command.arg("--log-format=json").stderr(Stdio::piped());
         let mut child = OwnedChild(command.spawn().expect("the program starts"));

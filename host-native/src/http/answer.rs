@@ -10,8 +10,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use rendezvous_protocol::Rejection;
 use rendezvous_protocol::http::{self, PROBLEM_CONTENT_TYPE, Problem, to_json};
+use rendezvous_protocol::{Millis, Rejection};
 
 /// The body of an answer.
 pub(crate) enum Answer {
@@ -76,6 +76,30 @@ pub(super) fn refuse<B: From<String>>(rejection: Rejection) -> Response<B> {
     set(WWW_AUTHENTICATE, rejection.www_authenticate());
     set(RETRY_AFTER, rejection.retry_after());
     response
+}
+
+/// The same for one who asked too often, and may ask again after `wait`.
+pub(super) fn refuse_for<B: From<String>>(wait: Millis) -> Response<B> {
+    let mut response = refuse(Rejection::RateLimited);
+    // Never too early, so rounded up.
+    let seconds = HeaderValue::from(wait.0.div_ceil(1000).max(1));
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
+}
+
+/// The same as bytes, after which the connection is closed: for where there is no request that could be answered.
+pub(super) fn last_words(rejection: Rejection) -> Vec<u8> {
+    let problem = Problem::of(rejection);
+    let body = to_json(&problem);
+    let retry = rejection.retry_after().map(|secs| format!("retry-after: {secs}\r\n")).unwrap_or_default();
+    format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: {PROBLEM_CONTENT_TYPE}\r\ncache-control: no-store\r\n{retry}content-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        problem.status,
+        problem.title,
+        body.len(),
+    )
+    .into_bytes()
 }
 
 /// Every answer is true only now, and some hold a key: none may be kept.

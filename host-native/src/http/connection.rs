@@ -2,117 +2,168 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::pin::{Pin, pin};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use axum::response::Response;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper_util::rt::TokioIo;
+use rendezvous_protocol::Rejection;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{sleep_until, timeout};
 
-use super::{Phase, Site};
+use super::admission::Permit;
+use super::watched::{Progress, Stage, Watched};
+use super::{Options, Phase, Site, answer, intake, proxy};
+
+/// How long the last words to a slow client may take.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What all connections of a server share.
+pub(super) struct Shared<S> {
+    pub(super) site: S,
+    pub(super) options: Arc<Options>,
+}
 
 /// Serves the requests of `stream` until either side has enough.
-pub(super) async fn serve(stream: TcpStream, site: impl Site, mut phase: watch::Receiver<Phase>) {
-    let begun = Arc::new(AtomicBool::new(false));
-    let stream = Watched { stream, begun: Arc::clone(&begun) };
+pub(super) async fn serve<S: Site>(
+    mut stream: TcpStream,
+    peer: IpAddr,
+    mut permit: Permit,
+    shared: Arc<Shared<S>>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let options = Arc::clone(&shared.options);
+    let from_proxy = options.proxies.trust(peer);
+    let greeting = async {
+        let mut from = peer;
+        if from_proxy && options.proxies.protocol {
+            from = proxy::read_header(&mut stream).await?.map_or(peer, |sender: SocketAddr| sender.ip());
+        }
+        // Of those behind a proxy that says so with each request, many share its connections.
+        if (!from_proxy || options.proxies.protocol) && !permit.comes_from(from) {
+            if options.tls.is_none() {
+                let _ = stream.try_write(&answer::last_words(Rejection::RateLimited));
+            }
+            return Ok(None);
+        }
+        let tls = match &options.tls {
+            None => return Ok(Some((Either::Plain(stream), from))),
+            Some(tls) => tls.accept(stream).await?,
+        };
+        io::Result::Ok(Some((Either::Tls(Box::new(tls)), from)))
+    };
+    let greeted = tokio::select! {
+        greeted = timeout(options.limits.handshake_timeout, greeting) => greeted,
+        () = Phase::Closing.reached(&mut phase) => return,
+    };
+    let (stream, from) = match greeted {
+        Ok(Ok(Some(greeted))) => greeted,
+        Ok(Ok(None)) => return,
+        Ok(Err(error)) => return tracing::trace!(%error, "a connection did not begin"),
+        Err(_) => return tracing::trace!("a handshake took too long"),
+    };
+    let forwarded = from_proxy && !options.proxies.protocol;
+    match stream {
+        Either::Plain(stream) => converse(stream, from, forwarded, shared, phase).await,
+        Either::Tls(stream) => Box::pin(converse(stream, from, forwarded, shared, phase)).await,
+    }
+    drop(permit);
+}
+
+/// A stream, encrypted or not.
+enum Either<P, T> {
+    Plain(P),
+    Tls(T),
+}
+
+/// Answers requests. `from` sent them, unless they are `forwarded` and say who did.
+async fn converse<S: Site>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    from: IpAddr,
+    forwarded: bool,
+    shared: Arc<Shared<S>>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    let progress = Arc::new(Progress::new());
+    let options = Arc::clone(&shared.options);
+    let limits = &options.limits;
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress)));
     let service = service_fn({
         // One count of owners to raise for each request, not one for each part.
-        let (shared, begun) = (Arc::new((site, phase.clone())), Arc::clone(&begun));
+        let context = Arc::new((shared, phase.clone(), Arc::clone(&progress)));
         move |request| {
-            // From here to the answer, hyper knows that the connection is busy.
-            begun.store(false, Ordering::Relaxed);
-            let shared = Arc::clone(&shared);
+            let context = Arc::clone(&context);
             async move {
-                let (site, phase) = &*shared;
-                let mut response = site.respond(request).await;
-                if *phase.borrow() >= Phase::WindingDown {
+                let (shared, phase, progress) = &*context;
+                let options = &shared.options;
+                let (mut response, mut closes): (Response<S::Body>, bool) =
+                    match intake::take(request, &options.limits, progress).await {
+                        Ok(taken) => {
+                            let headers = taken.request.headers();
+                            let from = if forwarded { options.proxies.sender(from, headers) } else { from };
+                            (shared.site.respond(taken.request, from).await, taken.closes)
+                        }
+                        Err(rejection) => (answer::refuse(rejection), true),
+                    };
+                closes |= *phase.borrow() >= Phase::WindingDown;
+                if closes {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
+                progress.is_answered();
                 Ok::<_, Infallible>(response)
             }
         }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+    let mut connection = http1::Builder::new()
+        // The stream is watched by us: the library's timer cannot tell an idle connection from a slow head.
+        .header_read_timeout(None)
+        .max_buf_size(limits.header_bytes)
+        .max_headers(limits.headers.get())
         // An answer is a few hundred bytes: copying it behind its head is cheaper than having the kernel gather it.
         .writev(false)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
+        .serve_connection(io, service);
 
-    let ended = tokio::select! {
-        // What has arrived is read before the connection is closed.
-        biased;
-        ended = connection.as_mut() => ended,
-        () = Phase::Closing.reached(&mut phase) => {
-            // hyper's shutdown finishes a request that is being answered, but drops one of which it has read only a
-            // part. That one's answer ends the connection by itself.
-            if !begun.load(Ordering::Relaxed) {
-                connection.as_mut().graceful_shutdown();
+    let mut patience = pin!(sleep_until(progress.ask_at(limits)));
+    let mut awaited = Phase::Closing;
+    loop {
+        tokio::select! {
+            // What has arrived is read before the connection is closed.
+            biased;
+            ended = &mut connection => {
+                if let Err(error) = ended {
+                    tracing::trace!(%error, "a connection ended early");
+                }
+                return;
             }
-            tokio::select! {
-                ended = connection => ended,
-                () = Phase::CutOff.reached(&mut phase) => return,
+            () = patience.as_mut() => match progress.late(limits) {
+                None => patience.as_mut().reset(progress.ask_at(limits)),
+                Some(Stage::Head) => break,
+                Some(Stage::Idle | Stage::Answering) => return,
+            },
+            () = awaited.reached(&mut phase) => {
+                if awaited == Phase::CutOff {
+                    return;
+                }
+                awaited = Phase::CutOff;
+                // hyper's shutdown finishes a request that is being answered, but drops one of which it has read only a
+                // part. That one's answer ends the connection by itself.
+                if !progress.has_begun() {
+                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                }
             }
         }
+    }
+    let mut stream = connection.into_parts().io.into_inner().into_inner();
+    let farewell = async {
+        stream.write_all(&answer::last_words(Rejection::Timeout)).await?;
+        stream.shutdown().await
     };
-    if let Err(error) = ended {
-        tracing::trace!(%error, "a connection ended early");
-    }
-}
-
-/// A stream that remembers whether a request was begun: whether anything was read since the head of the last one was
-/// complete.
-///
-/// So a body that no route asked for counts as begun too, and its connection is closed last; and of two requests in
-/// one read (pipelining) the second does not count.
-struct Watched {
-    stream: TcpStream,
-    begun: Arc<AtomicBool>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.begun.store(true, Ordering::Relaxed);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+    let _ = timeout(LAST_WORDS, farewell).await;
 }

@@ -1,9 +1,9 @@
 //! The routes of the specification: axum's types on one side, the node's on the other, and nothing decided here.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, State};
@@ -12,12 +12,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request};
 use axum::response::Response;
 use axum::routing::{get, post};
-use hyper::body::Incoming;
+use axum::{Extension, Router};
 use rendezvous_protocol::http::{parse_bearer, to_json};
 use rendezvous_protocol::{ClientId, Rejection};
 
 use super::Site;
-use super::answer::{Answer, answer, refuse};
+use super::answer::{Answer, answer, refuse, refuse_for};
 use crate::{Node, Unconfirmed};
 
 /// The routes, and problems for whatever is none of them.
@@ -43,7 +43,7 @@ impl Routes {
 
     /// Lookups are most of what a busy server is asked, and a router costs more than all that is done for one. So those that
     /// are plainly lookups do not go through it; whatever is unusual about its path or method, it handles.
-    fn plain_lookup(&self, request: &Request<Incoming>) -> Option<Response<Answer>> {
+    fn plain_lookup(&self, request: &Request<()>) -> Option<Response<Answer>> {
         if request.method() != Method::GET {
             return None;
         }
@@ -66,15 +66,23 @@ impl Routes {
 impl Site for Routes {
     type Body = Answer;
 
-    async fn respond(&self, request: Request<Incoming>) -> Response<Answer> {
-        match self.plain_lookup(&request) {
-            Some(response) => response,
-            None => self.router.respond(request).await.map(Answer::Routed),
+    async fn respond(&self, mut request: Request<()>, from: IpAddr) -> Response<Answer> {
+        if let Some(response) = self.plain_lookup(&request) {
+            return response;
         }
+        request.extensions_mut().insert(Sender(from));
+        self.router.respond(request, from).await.map(Answer::Routed)
     }
 }
 
-async fn register(State(node): State<Arc<Node>>) -> Response {
+/// Who sent a request.
+#[derive(Clone, Copy, Debug)]
+struct Sender(IpAddr);
+
+async fn register(State(node): State<Arc<Node>>, Extension(Sender(from)): Extension<Sender>) -> Response {
+    if let Err(wait) = node.may_register(from) {
+        return refuse_for(wait);
+    }
     answer(confirmed(node.register()).await.map(|body| to_json(&body)))
 }
 
@@ -105,6 +113,9 @@ fn look_up<B: From<String>>(
     peer: Option<ClientId>,
     wants_status: bool,
 ) -> Response<B> {
+    if let Err(wait) = node.may_look_up(caller) {
+        return refuse_for(wait);
+    }
     let result = if wants_status { node.peer_status(caller, peer) } else { node.peer_address(caller, peer) };
     answer(result.map(|response| response.to_json()))
 }

@@ -45,7 +45,7 @@ impl super::Body for Problem {}
 
 impl Rejection {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::MissingCredentials,
@@ -55,16 +55,28 @@ impl Rejection {
         Self::UnknownPeer,
         Self::AddressUnknown,
         Self::Unavailable,
+        Self::AtCapacity,
+        Self::RateLimited,
+        Self::MalformedRequest,
+        Self::Timeout,
+        Self::TooLarge,
+        Self::UriTooLong,
+        Self::HeadersTooLarge,
     ];
 
     /// The HTTP status.
     pub const fn status(self) -> u16 {
         match self {
-            Self::MalformedClientId => 400,
+            Self::MalformedClientId | Self::MalformedRequest => 400,
             Self::MissingCredentials | Self::MalformedCredentials | Self::UnknownClient => 401,
             Self::NoSuchRoute | Self::UnknownPeer | Self::AddressUnknown => 404,
             Self::MethodNotAllowed => 405,
-            Self::Unavailable => 503,
+            Self::Timeout => 408,
+            Self::TooLarge => 413,
+            Self::UriTooLong => 414,
+            Self::RateLimited => 429,
+            Self::HeadersTooLarge => 431,
+            Self::Unavailable | Self::AtCapacity => 503,
         }
     }
 
@@ -80,6 +92,13 @@ impl Rejection {
             Self::UnknownPeer => "unknown_peer",
             Self::AddressUnknown => "address_unknown",
             Self::Unavailable => "unavailable",
+            Self::AtCapacity => "at_capacity",
+            Self::RateLimited => "rate_limited",
+            Self::MalformedRequest => "malformed_request",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::UriTooLong => "uri_too_long",
+            Self::HeadersTooLarge => "headers_too_large",
         }
     }
 
@@ -92,17 +111,24 @@ impl Rejection {
     }
 
     /// What the `Retry-After` header says, in seconds, where trying again makes sense. A client that registered
-    /// pulses at once, so its address is soon known.
+    /// pulses at once, so its address is soon known. A host that knows better when a rate allows the next says that instead.
     pub const fn retry_after(self) -> Option<&'static str> {
         match self {
-            Self::AddressUnknown | Self::Unavailable => Some("1"),
+            Self::AddressUnknown | Self::Unavailable | Self::RateLimited => Some("1"),
+            // A client that is gone makes room for the next.
+            Self::AtCapacity => Some("10"),
             Self::NoSuchRoute
             | Self::MethodNotAllowed
             | Self::MissingCredentials
             | Self::MalformedCredentials
             | Self::UnknownClient
             | Self::MalformedClientId
-            | Self::UnknownPeer => None,
+            | Self::UnknownPeer
+            | Self::MalformedRequest
+            | Self::Timeout
+            | Self::TooLarge
+            | Self::UriTooLong
+            | Self::HeadersTooLarge => None,
         }
     }
 
@@ -112,6 +138,11 @@ impl Rejection {
             401 => "Unauthorized",
             404 => "Not Found",
             405 => "Method Not Allowed",
+            408 => "Request Timeout",
+            413 => "Content Too Large",
+            414 => "URI Too Long",
+            429 => "Too Many Requests",
+            431 => "Request Header Fields Too Large",
             _ => "Service Unavailable",
         }
     }
@@ -138,6 +169,17 @@ impl Rejection {
                 "The peer is registered, but the server has not accepted a pulse from it yet."
             }
             Self::Unavailable => "The server cannot do this now. Try again.",
+            Self::AtCapacity => "The server has as many clients as it takes. Try again later.",
+            Self::RateLimited => {
+                "Too many requests of this kind. Try again after the seconds that Retry-After says."
+            }
+            Self::MalformedRequest => {
+                "This is not one well-formed HTTP/1.1 request: see its lines, its Host, Content-Length and Transfer-Encoding."
+            }
+            Self::Timeout => "The request did not arrive in time.",
+            Self::TooLarge => "The body is too long; no route needs one.",
+            Self::UriTooLong => "The request target is too long.",
+            Self::HeadersTooLarge => "The head is too long, or has too many fields.",
         }
     }
 }
@@ -178,6 +220,11 @@ mod tests {
                 401 => "Unauthorized",
                 404 => "Not Found",
                 405 => "Method Not Allowed",
+                408 => "Request Timeout",
+                413 => "Content Too Large",
+                414 => "URI Too Long",
+                429 => "Too Many Requests",
+                431 => "Request Header Fields Too Large",
                 503 => "Service Unavailable",
                 other => panic!("{other} has no phrase here"),
             };

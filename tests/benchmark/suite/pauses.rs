@@ -93,7 +93,7 @@ struct Registered {
 }
 
 fn grow(clients: usize) -> Outcome<Found> {
-    let arguments = ["rendezvous", "--store=memory:"].into_iter().chain(PATIENT);
+    let arguments = ["rendezvous", "--store=memory:", "--no-limits"].into_iter().chain(PATIENT);
     let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
     let node =
         Node::open(&settings, settings::DEFAULT_UDP_PORT).map_err(|error| failure(error.to_string()))?;

@@ -119,7 +119,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
 
 /// Pulses a second that a node handles for one thread, and for two: medians of slices in turns.
 fn contention(bench: &Bench) -> Outcome<[f64; 2]> {
-    let arguments = ["rendezvous", "--store=memory:"].into_iter().chain(PATIENT);
+    let arguments = ["rendezvous", "--store=memory:", "--no-limits"].into_iter().chain(PATIENT);
     let settings = settings::from_args(arguments).map_err(|exit| failure(format!("{exit:?}")))?;
     let node =
         Node::open(&settings, settings::DEFAULT_UDP_PORT).map_err(|error| failure(error.to_string()))?;
