@@ -148,9 +148,9 @@ impl Table {
         decision
     }
 
-    /// Puts a record in, in place of one that may be there.
-    pub(super) fn insert(&mut self, id: ClientId, record: Record, deadline: Instant) {
-        self.delete(&id);
+    /// Puts a record in, in place of one that may be there. Returns that.
+    pub(super) fn insert(&mut self, id: ClientId, record: Record, deadline: Instant) -> Option<Record> {
+        let replaced = self.delete(&id);
         let number = self.page_for(&id);
         let page = &mut self.pages[number];
         let before = page.capacity();
@@ -162,6 +162,7 @@ impl Table {
             self.scan.next = earliest(self.scan.next, Some(deadline));
         }
         self.set_wake(number, earliest(self.wakes[number as usize], Some(deadline)));
+        replaced
     }
 
     /// Removes the records whose deadline is due, no more than `budget` of them, in an order that depends on nothing but
@@ -171,7 +172,7 @@ impl Table {
         now: Instant,
         mut budget: usize,
         deadline: impl Fn(&Record) -> Instant,
-        mut removed: impl FnMut(ClientId),
+        mut removed: impl FnMut(ClientId, Record),
     ) -> Progress {
         while let Some(&(wake, number)) = self.deadlines.first() {
             if !wake.is_due(now) {
@@ -184,13 +185,14 @@ impl Table {
             let (before, looked_at) = (budget, self.scan.left);
             while let Some(index) = self.scan.left.checked_sub(1) {
                 if let Some(slot) = self.pages[number].get(index) {
-                    let deadline = deadline(&slot.record());
+                    let record = slot.record();
+                    let deadline = deadline(&record);
                     if !deadline.is_due(now) {
                         self.scan.next = earliest(self.scan.next, Some(deadline));
                     } else if budget == 0 {
                         return Progress::More;
                     } else {
-                        removed(*slot.id());
+                        removed(*slot.id(), record);
                         budget -= 1;
                         self.take_out(Position { page: number, index });
                     }

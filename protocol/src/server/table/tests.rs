@@ -53,7 +53,7 @@ fn refresh(table: &mut Table, n: u8, seen: u64) {
 
 fn sweep(table: &mut Table, now: u64, budget: usize) -> (Vec<ClientId>, Progress) {
     let mut removed = vec![];
-    let progress = table.sweep(at(now), budget, deadline, |id| removed.push(id));
+    let progress = table.sweep(at(now), budget, deadline, |id, _| removed.push(id));
     (removed, progress)
 }
 
