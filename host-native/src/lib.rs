@@ -17,6 +17,8 @@ compile_error!("the native host needs Linux: its boot-time clock, recvmmsg and I
 
 mod absence;
 mod clock;
+mod histogram;
+mod history;
 mod housekeeping;
 mod http;
 mod listeners;
@@ -30,6 +32,6 @@ mod sys;
 mod udp;
 
 pub use listeners::{BindError, Listeners};
-pub use node::{Node, Stats, Unconfirmed};
+pub use node::{Node, Refusal, Refused, Stats, Unconfirmed};
 pub use run::{RunError, run, serve};
 pub use settings::Settings;

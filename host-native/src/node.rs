@@ -31,11 +31,14 @@ const TICK_PAUSE: Duration = Duration::from_micros(200);
 /// How often a new key is drawn when the id is taken. With 128-bit ids a second draw means a broken generator.
 const DRAWS: usize = 4;
 
+mod meters;
 mod stats;
 mod unconfirmed;
 
-pub use stats::Stats;
-use stats::UdpCounters;
+use meters::Meters;
+pub(crate) use meters::{Readiness, Route, StatusClass};
+pub use stats::{Refusal, Refused, Stats};
+use stats::{RefusedCounters, UdpCounters};
 pub use unconfirmed::Unconfirmed;
 
 /// One server process: all its clients.
@@ -49,6 +52,8 @@ pub struct Node {
     reply_width: ReplyWidth,
     udp_port: u16,
     udp: UdpCounters,
+    refused: RefusedCounters,
+    meters: Meters,
     failures: Sampled,
 }
 
@@ -105,6 +110,8 @@ impl Node {
             reply_width: settings.reply_width,
             udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
+            refused: RefusedCounters::default(),
+            meters: Meters::new(at),
             failures: Sampled::default(),
         })
     }
@@ -271,6 +278,7 @@ impl Node {
 
     fn tick_shard(&self, shard: usize) -> Progress {
         let at = self.clock();
+        self.meters.ticked(at);
         self.keeping_gone(shard, |server, gone| {
             server.tick(at, TICK_BUDGET, &mut |change| gone.extend(gone_of(change)))
         })

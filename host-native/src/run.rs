@@ -109,7 +109,7 @@ impl Running {
             housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone())?,
             udp: UdpThreads::start(&node, udp)?,
             http: HttpServer::start(Routes::new(Arc::clone(&node)), listeners.http)?,
-            admin: HttpServer::start(admin::router(simulator), listeners.admin)?,
+            admin: HttpServer::start(admin::router(Arc::clone(&node), simulator), listeners.admin)?,
             node,
         })
     }

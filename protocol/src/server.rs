@@ -293,7 +293,7 @@ impl Server {
         let record = Record::restored(address.map(datagram::canonical));
         let deadline = lifecycle::deadline(&record, &self.timing, self.resumed_at);
         let before = self.table.insert(id, record, deadline);
-        self.recency.moved(before.and_then(|before| before.last_seen), record.last_seen);
+        self.recency.forget(before.and_then(|before| before.last_seen));
         self.counters.restored += 1;
     }
 
@@ -313,7 +313,7 @@ impl Server {
     /// Takes back the registration of `id`, which nobody was told of: the host could not store it.
     pub fn withdraw(&mut self, id: ClientId) {
         if let Some(record) = self.table.delete(&id) {
-            self.recency.moved(record.last_seen, None);
+            self.recency.forget(record.last_seen);
             self.counters.withdrawn += 1;
         }
     }
@@ -334,20 +334,14 @@ impl Server {
     ) -> Outcome<A> {
         self.advance(at);
         let cx = Context { timing: self.timing, resumed_at: self.resumed_at, now: self.now };
-        let mut heard = None;
+        let recency = &mut self.recency;
         let Decision { answer, effect } = self.table.apply(
             id,
             |record| lifecycle::deadline(record, &cx.timing, cx.resumed_at),
-            |record| {
-                heard = record.and_then(|record| record.last_seen);
-                decide(record, &cx)
-            },
+            |record| decide(record, &cx),
+            // Whatever is put was heard just now.
+            |before, is_there| if is_there { recency.heard(before) } else { recency.forget(before) },
         );
-        match effect {
-            Effect::Keep => {}
-            Effect::Put(record, _) => self.recency.moved(heard, record.last_seen),
-            Effect::Remove => self.recency.moved(heard, None),
-        }
         let change = Change::of(id, effect);
         Outcome { answer, change }
     }
@@ -360,7 +354,7 @@ impl Server {
             budget,
             |record| lifecycle::deadline(record, timing, *resumed_at),
             |id, record| {
-                recency.moved(record.last_seen, None);
+                recency.forget(record.last_seen);
                 counters.expired += 1;
                 changes(Change::Removed { id, cause: Removal::Expired });
             },
@@ -369,7 +363,10 @@ impl Server {
 
     fn advance(&mut self, at: Clock) {
         // No clock reads later than that, and no record can hold it.
-        self.now = self.now.max(at.now.min(Instant::MAX));
-        self.recency.advance(self.now);
+        let now = at.now.min(Instant::MAX);
+        if now > self.now {
+            self.now = now;
+            self.recency.advance(now);
+        }
     }
 }

@@ -18,6 +18,7 @@ use rendezvous_protocol::{ClientId, Rejection};
 
 use super::Site;
 use super::answer::{Answer, answer, refuse};
+use crate::node::Route;
 use crate::{Node, Unconfirmed};
 
 /// The routes, and problems for whatever is none of them.
@@ -67,10 +68,13 @@ impl Site for Routes {
     type Body = Answer;
 
     async fn respond(&self, request: Request<Incoming>) -> Response<Answer> {
-        match self.plain_lookup(&request) {
+        let route = Route::of(request.uri().path());
+        let response = match self.plain_lookup(&request) {
             Some(response) => response,
             None => self.router.respond(request).await.map(Answer::Routed),
-        }
+        };
+        self.node.note_request(route, response.status());
+        response
     }
 }
 

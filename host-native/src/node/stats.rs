@@ -14,18 +14,85 @@ pub struct Stats {
     pub counters: Counters,
     /// Records, those of clients included that are gone and not yet removed.
     pub records: usize,
+    /// Of these, the clients that are ONLINE; exact to half a second, see [`Server::online`].
+    ///
+    /// [`Server::online`]: rendezvous_protocol::Server::online
+    pub online: usize,
     /// Records that the expiry indexes cover: all of them.
     pub deadlines: usize,
     /// Answers that the system refused to send.
     pub send_errors: u64,
     /// Datagrams that the kernel dropped before the server saw them, as far as it was asked: once a second.
     pub kernel_drops: u64,
+    /// What was refused because there was too much of it.
+    pub refused: Refused,
+    /// HTTP connections that are open.
+    pub open_connections: u64,
     /// Roughly the bytes that the records take.
     pub memory: usize,
     /// What the store did.
     pub store: StoreStats,
     /// Whether the store cannot be written, so that registrations and logouts are refused.
     pub store_is_failing: bool,
+}
+
+/// What was refused, or silenced, by a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Registrations of a network that registers too often.
+    pub registrations: u64,
+    /// Pulses of unknown keys that were not answered.
+    pub unknown_pulses: u64,
+    /// Lookups of a client that looks up too often.
+    pub lookups: u64,
+    /// HTTP connections that were too many.
+    pub connections: u64,
+    /// Registrations beyond the most clients that there may be.
+    pub at_capacity: u64,
+}
+
+/// What can be refused by a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// See [`Refused::registrations`].
+    Registration,
+    /// See [`Refused::unknown_pulses`].
+    UnknownPulse,
+    /// See [`Refused::lookups`].
+    Lookup,
+    /// See [`Refused::connections`].
+    Connection,
+    /// See [`Refused::at_capacity`].
+    AtCapacity,
+}
+
+impl Refused {
+    /// All together.
+    pub const fn total(&self) -> u64 {
+        let Self { registrations, unknown_pulses, lookups, connections, at_capacity } = *self;
+        registrations + unknown_pulses + lookups + connections + at_capacity
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct RefusedCounters {
+    registrations: AtomicU64,
+    unknown_pulses: AtomicU64,
+    lookups: AtomicU64,
+    connections: AtomicU64,
+    at_capacity: AtomicU64,
+}
+
+impl RefusedCounters {
+    fn read(&self) -> Refused {
+        Refused {
+            registrations: self.registrations.load(Ordering::Relaxed),
+            unknown_pulses: self.unknown_pulses.load(Ordering::Relaxed),
+            lookups: self.lookups.load(Ordering::Relaxed),
+            connections: self.connections.load(Ordering::Relaxed),
+            at_capacity: self.at_capacity.load(Ordering::Relaxed),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,10 +106,13 @@ pub(super) struct UdpCounters {
 impl Node {
     /// What happened so far, summed over all shards.
     pub fn stats(&self) -> Stats {
-        let udp = &self.udp;
+        // Not as calls read it: looking at the figures is no sign that the process runs.
+        let (udp, at) = (&self.udp, (self.read_clock)());
         let mut stats = Stats {
             send_errors: udp.send_errors.load(Ordering::Relaxed),
             kernel_drops: udp.kernel_drops.load(Ordering::Relaxed),
+            refused: self.refused.read(),
+            open_connections: self.meters.open_connections(),
             store: self.store.stats(),
             store_is_failing: self.store.is_failing(),
             ..Stats::default()
@@ -52,10 +122,23 @@ impl Node {
         for server in self.shards.each() {
             stats.counters += *server.counters();
             stats.records += server.records();
+            stats.online += server.online(at);
             stats.deadlines += server.deadlines();
             stats.memory += server.memory();
         }
         stats
+    }
+
+    /// So many things were refused by a limit.
+    pub fn note_refused(&self, what: Refusal, count: u64) {
+        let counter = match what {
+            Refusal::Registration => &self.refused.registrations,
+            Refusal::UnknownPulse => &self.refused.unknown_pulses,
+            Refusal::Lookup => &self.refused.lookups,
+            Refusal::Connection => &self.refused.connections,
+            Refusal::AtCapacity => &self.refused.at_capacity,
+        };
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 
     /// A datagram that is not answered.

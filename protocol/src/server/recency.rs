@@ -5,13 +5,17 @@ use alloc::vec;
 
 use crate::{Instant, Timing};
 
-/// A ring of counters: for each slice of the last while, how many records were last heard in it.
+/// For each slice of the last while, how many records were last heard in it.
 ///
 /// The answer is right but for clients that were heard within one slice of the limit between ONLINE and PENDING.
+///
+/// A pulse must not pay for it: it takes one counter down and another one up.
 #[derive(Debug)]
 pub(super) struct Recency {
-    /// A power of two of them. The newest slice, and as many before it as there is room for.
+    /// By the age of the slice. The first is the newest one, and lacks those that `newest_count` has.
     counts: Box<[u32]>,
+    /// How many records were heard since the newest slice began, those included that were heard again in it.
+    newest_count: u32,
     /// A slice is 2 to the power of this in milliseconds, so that finding one takes a shift.
     shift: u32,
     /// The slice that the latest call was in.
@@ -35,10 +39,10 @@ impl Recency {
         let shift = (wanted..u64::BITS).find(|&shift| counters(late_after, shift) <= MOST_COUNTERS);
         let shift = shift.unwrap_or(wanted);
         let counts = vec![0; counters(late_after, shift) as usize].into_boxed_slice();
-        Self { counts, shift, newest: 0 }
+        Self { counts, newest_count: 0, shift, newest: 0 }
     }
 
-    /// The time is `now`, which is never earlier than at the call before. What falls out of the ring is no longer counted.
+    /// The time is `now`, which is never earlier than at the call before. What is too old is no longer counted.
     #[inline]
     pub(super) fn advance(&mut self, now: Instant) {
         let slice = now.as_millis() >> self.shift;
@@ -47,15 +51,20 @@ impl Recency {
         }
     }
 
-    /// A record that was last heard `before` was heard at `after`; `None` is a time that there is not, or a record that there
-    /// is not.
+    /// A record that was last heard `before`, if ever, is heard now: at the time of the last call of [`Recency::advance`].
     #[inline]
-    pub(super) fn moved(&mut self, before: Option<Instant>, after: Option<Instant>) {
-        if let Some(count) = before.and_then(|before| self.count_mut(before)) {
+    pub(super) fn heard(&mut self, before: Option<Instant>) {
+        self.forget(before);
+        self.newest_count = self.newest_count.wrapping_add(1);
+    }
+
+    /// A record that was last heard then, if ever, is no longer there.
+    #[inline]
+    pub(super) fn forget(&mut self, heard: Option<Instant>) {
+        let Some(heard) = heard else { return };
+        let age = self.newest.wrapping_sub(heard.as_millis() >> self.shift);
+        if let Some(count) = self.counts.get_mut(age as usize) {
             *count = count.wrapping_sub(1);
-        }
-        if let Some(count) = after.and_then(|after| self.count_mut(after)) {
-            *count = count.wrapping_add(1);
         }
     }
 
@@ -63,9 +72,11 @@ impl Recency {
     pub(super) fn online(&self, timing: &Timing, now: Instant) -> usize {
         // Heard at this millisecond or later.
         let since = (now.as_millis() + 1).saturating_sub(timing.late_after().0);
-        let kept = (self.newest + 1).saturating_sub(self.counts.len() as u64);
-        let slices = kept.max(since >> self.shift)..=self.newest;
-        slices.filter_map(|slice| self.counts.get(self.position(slice))).map(|&count| count as usize).sum()
+        let slices = (self.newest + 1).saturating_sub(since >> self.shift);
+        let counted = self.counts.iter().take(usize::try_from(slices).unwrap_or(usize::MAX));
+        let newest = if slices > 0 { self.newest_count } else { 0 };
+        // The first counter may be as much below zero as the newest one is too high.
+        counted.fold(newest, |sum, &count| sum.wrapping_add(count)) as usize
     }
 
     /// How long a slice is, in milliseconds.
@@ -73,40 +84,25 @@ impl Recency {
         1 << self.shift
     }
 
-    /// The counter of the slice that holds this time, if the ring has it still.
-    #[inline]
-    fn count_mut(&mut self, at: Instant) -> Option<&mut u32> {
-        let slice = at.as_millis() >> self.shift;
-        if self.newest.wrapping_sub(slice) >= self.counts.len() as u64 {
-            return None;
-        }
-        let position = self.position(slice);
-        self.counts.get_mut(position)
-    }
-
-    #[inline]
-    fn position(&self, slice: u64) -> usize {
-        slice as usize & (self.counts.len().wrapping_sub(1))
-    }
-
-    /// The slices that begin now hold nobody yet.
+    /// Every slice is older now, and those that begin hold nobody yet.
     #[cold]
     fn turn(&mut self, slice: u64) {
-        let new = slice.saturating_sub(self.newest).min(self.counts.len() as u64);
-        for slice in (slice + 1).saturating_sub(new)..=slice {
-            let position = self.position(slice);
-            if let Some(count) = self.counts.get_mut(position) {
-                *count = 0;
-            }
+        let passed = usize::try_from(slice.saturating_sub(self.newest)).unwrap_or(usize::MAX);
+        let passed = passed.min(self.counts.len());
+        if let Some(newest) = self.counts.first_mut() {
+            *newest = newest.wrapping_add(self.newest_count);
         }
+        self.counts.rotate_right(passed);
+        self.counts.iter_mut().take(passed).for_each(|count| *count = 0);
+        self.newest_count = 0;
         self.newest = slice;
     }
 }
 
-/// How many counters it takes, with slices of this length, to have those of all clients that are not late.
+/// How many counters it takes, with slices of this length, to have those of all clients that are not late: the first and the
+/// last slice are there only in part.
 const fn counters(late_after: u64, shift: u32) -> u64 {
-    // The first and the last of them only in part.
-    ((late_after >> shift) + 2).next_power_of_two()
+    (late_after >> shift) + 2
 }
 
 #[cfg(test)]
@@ -125,11 +121,11 @@ mod tests {
     #[test]
     fn a_slice_is_short_and_the_ring_covers_all_who_are_online() {
         let shapes = [
-            ((30_000, 1000), (512, 64)),
-            ((500, 100), (16, 64)),
-            ((1, 0), (1, 4)),
-            ((300_000, 1000), (512, 1024)),
-            ((crate::timing::MAX_DURATION.0, 0), (8_388_608, 4096)),
+            ((30_000, 1000), (512, 62)),
+            ((500, 100), (16, 39)),
+            ((1, 0), (1, 3)),
+            ((300_000, 1000), (512, 589)),
+            ((crate::timing::MAX_DURATION.0, 0), (8_388_608, 3771)),
         ];
         for ((interval, grace), shape) in shapes {
             let timing = timing(interval, grace);
@@ -144,29 +140,43 @@ mod tests {
         let timing = timing(30_000, 1000);
         let mut recency = Recency::new(&timing);
         recency.advance(at(1024));
-        recency.moved(None, Some(at(1024)));
+        recency.heard(None);
         for (now, online) in [(1024, 1), (32_023, 1), (32_024 + 511, 0), (1_000_000, 0)] {
             assert_eq!(recency.online(&timing, at(now)), online, "{now}");
         }
         recency.advance(at(20_000));
-        recency.moved(Some(at(1024)), Some(at(20_000)));
+        recency.heard(Some(at(1024)));
         assert_eq!(recency.online(&timing, at(40_000)), 1, "it is counted once");
-        recency.moved(Some(at(20_000)), None);
+        recency.forget(Some(at(20_000)));
         assert_eq!(recency.online(&timing, at(20_000)), 0);
     }
 
     #[test]
-    fn who_was_heard_before_the_ring_begins_is_not_taken_out_of_it() {
+    fn who_was_heard_before_the_first_slice_is_not_taken_out_of_another() {
         let timing = timing(30_000, 1000);
         let mut recency = Recency::new(&timing);
-        recency.moved(None, Some(at(0)));
-        // A whole turn later, to the very counter.
-        let later = 64 * 512;
+        recency.heard(None);
+        let later = recency.counts.len() as u64 * recency.slice();
         recency.advance(at(later));
-        recency.moved(None, Some(at(later)));
-        recency.moved(Some(at(0)), None);
+        recency.heard(None);
+        recency.forget(Some(at(0)));
         assert_eq!(recency.online(&timing, at(later)), 1);
         recency.advance(Instant::MAX);
-        assert_eq!(recency.online(&timing, Instant::MAX), 0, "and a jump of the clock empties it");
+        assert_eq!(recency.online(&timing, Instant::MAX), 0, "and a jump of the clock leaves nobody");
+    }
+
+    #[test]
+    fn who_is_heard_again_and_again_in_a_slice_counts_once() {
+        let timing = timing(30_000, 1000);
+        let mut recency = Recency::new(&timing);
+        recency.heard(None);
+        for _ in 0..10 {
+            recency.heard(Some(at(0)));
+        }
+        assert_eq!(recency.online(&timing, at(0)), 1);
+        recency.advance(at(600));
+        assert_eq!(recency.online(&timing, at(600)), 1);
+        recency.forget(Some(at(0)));
+        assert_eq!(recency.online(&timing, at(600)), 0);
     }
 }

@@ -105,13 +105,15 @@ impl Table {
     }
 
     /// Lets `decide` judge the record of `id` and does what it says. `deadline` is called for records that are new in the
-    /// table; a later change of a record may postpone its deadline, never advance it.
+    /// table; a later change of a record may postpone its deadline, never advance it. `changed` is told of a change: when the
+    /// record was last heard before, and whether it is there now.
     #[inline]
     pub(super) fn apply<A>(
         &mut self,
         id: ClientId,
         deadline: impl Fn(&Record) -> Instant,
         decide: impl FnOnce(Option<&Record>) -> Decision<A>,
+        changed: impl FnOnce(Option<Instant>, bool),
     ) -> Decision<A> {
         let mut position = None;
         let slot = self.page_number(&id).and_then(|number| {
@@ -124,14 +126,17 @@ impl Table {
             let decision = decide(None);
             if let Effect::Put(record, _) = decision.effect {
                 self.insert(id, record, deadline(&record));
+                changed(None, true);
             }
             return decision;
         };
-        let decision = decide(Some(&slot.record()));
+        let before = slot.record();
+        let decision = decide(Some(&before));
         match decision.effect {
             Effect::Keep => {}
             Effect::Put(record, _) => {
                 slot.set_record(&record);
+                changed(before.last_seen, true);
                 debug_assert!(
                     position
                         .and_then(|at| self.wakes[at.page as usize])
@@ -142,6 +147,7 @@ impl Table {
             Effect::Remove => {
                 if let Some(at) = position {
                     self.remove(at);
+                    changed(before.last_seen, false);
                 }
             }
         }

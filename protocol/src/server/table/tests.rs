@@ -44,7 +44,7 @@ fn put(table: &mut Table, n: u8, seen: u64) {
 }
 
 fn apply(table: &mut Table, id: ClientId, effect: Effect) {
-    let _ = table.apply(id, deadline, |_| Decision { answer: (), effect });
+    let _ = table.apply(id, deadline, |_| Decision { answer: (), effect }, |_, _| {});
 }
 
 fn refresh(table: &mut Table, n: u8, seen: u64) {
@@ -59,7 +59,7 @@ fn sweep(table: &mut Table, now: u64, budget: usize) -> (Vec<ClientId>, Progress
 
 fn record_of(table: &mut Table, id: ClientId) -> Option<Record> {
     let decide = |record: Option<&Record>| Decision { answer: record.copied(), effect: Effect::Keep };
-    table.apply(id, deadline, decide).answer
+    table.apply(id, deadline, decide, |_, _| {}).answer
 }
 
 #[test]
