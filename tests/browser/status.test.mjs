@@ -112,26 +112,6 @@ test('it shows the clients, and how they pulse', async (t) => {
   assert.match(await text(page, 'timing'), /heard less than 5 s ago\. Gone: silent for 124 s/);
 });
 
-test('every chart has a mark for every series, and follows the server', async (t) => {
-  const page = await open(t);
-  for (const title of CHARTS) {
-    const traces = page.getByRole('figure', { name: title }).locator('[data-series] polyline');
-    assert.ok((await traces.count()) >= 2, title);
-    for (const points of await traces.evaluateAll((all) => all.map((one) => one.getAttribute('points')))) {
-      assert.ok(points.split(' ').length >= 4 && !/NaN|Infinity/.test(points), `${title}: ${points}`);
-    }
-  }
-  const online = page.getByRole('figure', { name: 'Clients by status' }).locator('[data-series=online] polyline');
-  const before = (await online.getAttribute('points')).split(' ').length;
-  const added = await register(server);
-  t.after(() => added.call('POST', '/logout').then(() => added.close()));
-  await page.locator('#clients', { hasText: /^6$/ }).waitFor();
-  await page.waitForFunction(
-    ([selector, points]) => document.querySelector(selector).getAttribute('points').split(' ').length > points,
-    ['[data-series=online] polyline', before],
-  );
-});
-
 test('values are read with the pointer, with keys, and in a table', async (t) => {
   const page = await open(t);
   const chart = page.getByRole('figure', { name: 'Clients by status' });
@@ -163,6 +143,26 @@ test('values are read with the pointer, with keys, and in a table', async (t) =>
   assert.ok(total('Registrations') >= 5 && total('Late') === 2, JSON.stringify(rows));
   await page.keyboard.press('Tab');
   assert.ok(await page.locator('.scroll').evaluate((region) => region === document.activeElement), 'it scrolls by keyboard');
+});
+
+test('every chart has a mark for every series, and follows the server', async (t) => {
+  const page = await open(t);
+  for (const title of CHARTS) {
+    const traces = page.getByRole('figure', { name: title }).locator('[data-series] polyline');
+    assert.ok((await traces.count()) >= 2, title);
+    for (const points of await traces.evaluateAll((all) => all.map((one) => one.getAttribute('points')))) {
+      assert.ok(points.split(' ').length >= 4 && !/NaN|Infinity/.test(points), `${title}: ${points}`);
+    }
+  }
+  const online = page.getByRole('figure', { name: 'Clients by status' }).locator('[data-series=online] polyline');
+  const before = (await online.getAttribute('points')).split(' ').length;
+  const added = await register(server);
+  t.after(() => added.call('POST', '/logout').then(() => added.close()));
+  await page.locator('#clients', { hasText: /^6$/ }).waitFor();
+  await page.waitForFunction(
+    ([selector, points]) => document.querySelector(selector).getAttribute('points').split(' ').length > points,
+    ['[data-series=online] polyline', before],
+  );
 });
 
 for (const scheme of SCHEMES) {

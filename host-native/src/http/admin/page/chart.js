@@ -111,7 +111,7 @@ export class Chart {
     for (let part = 0; part <= parts; part += 1) {
       const age = (span * (parts - part)) / parts;
       const anchor = part === 0 ? 'start' : part === parts ? 'end' : 'middle';
-      const text = age === 0 ? 'now' : `${Number((age / 60_000).toFixed(1))} min ago`;
+      const text = age === 0 ? 'now' : `−${Number((age / 60_000).toFixed(1))} min`;
       this.svg.append(shape('text', { x: right - (age / span) * (right - MARGIN.left), y: HEIGHT - 6, 'text-anchor': anchor }, text));
     }
     this.series.forEach((one, index) => this.trace(one, index, sums));

@@ -55,7 +55,7 @@ const charts = [
     format: perSecond,
     series: [
       { key: 'dropped', label: 'Not a pulse', colour: 'blue' },
-      { key: 'refused', label: 'Refused by a limit', colour: 'amber', dash: '7 4' },
+      { key: 'refused', label: 'Refused', colour: 'amber', dash: '7 4' },
       { key: 'kernel_drops', label: 'Lost by the kernel', colour: 'red', dash: '2 3' },
     ],
   }),
@@ -79,7 +79,7 @@ function bannerOf(state) {
 }
 
 function showNow(status, samples) {
-  const { clients, store, timing, version, open_connections: connections } = status;
+  const { clients, store, timing, version } = status;
   write('clients', count(clients.total));
   write('clients-note', `${count(clients.online)} online, ${count(clients.pending)} pending`);
   const last = samples.at(-1);
@@ -89,7 +89,7 @@ function showNow(status, samples) {
   write('store', store.failing ? 'Failing' : store.kind === 'file' ? 'In a file' : 'In memory');
   write('store-note', store.kind === 'file' ? `${count(store.waiting_changes)} changes wait to be written` : 'a restart forgets the clients');
   write('uptime', duration(status.uptime_ms));
-  write('uptime-note', `version ${version}, ${count(connections)} HTTP connections`);
+  write('uptime-note', `version ${version}`);
   const heard = timing.pulse_interval_ms + timing.pulse_grace_ms;
   const gone = timing.pulse_interval_ms + timing.error_time_ms;
   write('timing', `Online: heard less than ${exact(heard)} ago. Gone: silent for ${exact(gone)}.`);
