@@ -1,5 +1,5 @@
 //! A thread that ticks the node: gone clients free their memory, and the watch knows that the process runs. It also looks
-//! whether the kernel drops pulses.
+//! whether the kernel drops pulses, and takes samples for the status page.
 
 use std::io;
 use std::net::UdpSocket;
@@ -38,6 +38,7 @@ impl Housekeeping {
                 ticks += 1;
                 if ticks.is_multiple_of(DROPS_EVERY) {
                     node.note_kernel_drops(drops.new_ones());
+                    node.note_history();
                 }
             }
             // Those of the last moments, too.

@@ -18,6 +18,8 @@ compile_error!("the native host needs Linux: its boot-time clock, recvmmsg and I
 mod absence;
 mod clock;
 mod files;
+mod histogram;
+mod history;
 mod housekeeping;
 mod http;
 mod limits;
@@ -33,7 +35,7 @@ mod tls;
 mod udp;
 
 pub use listeners::{BindError, Listeners};
-pub use node::{Node, Refused, Stats, Unconfirmed};
+pub use node::{Node, Refusal, Refused, Stats, Unconfirmed};
 pub use run::{RunError, run, serve};
 pub use settings::Settings;
 pub use tls::TlsError;

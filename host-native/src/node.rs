@@ -35,12 +35,14 @@ const DRAWS: usize = 4;
 
 mod capacity;
 mod guard;
+mod meters;
 mod stats;
 mod unconfirmed;
 
 use capacity::Capacity;
-
-pub use stats::{Refused, Stats};
+use meters::Meters;
+pub(crate) use meters::{Readiness, Route, StatusClass};
+pub use stats::{Refusal, Refused, Stats};
 use stats::{RefusedCounters, UdpCounters};
 pub use unconfirmed::Unconfirmed;
 
@@ -59,6 +61,7 @@ pub struct Node {
     limits: Limits,
     refused: RefusedCounters,
     connections: Arc<ConnectionCounters>,
+    meters: Meters,
     failures: Sampled,
 }
 
@@ -121,6 +124,7 @@ impl Node {
             limits,
             refused: RefusedCounters::default(),
             connections: Arc::default(),
+            meters: Meters::new(at),
             failures: Sampled::default(),
         })
     }
@@ -208,7 +212,7 @@ impl Node {
     /// `None` if the id is taken.
     fn try_register(&self, at: Clock, id: ClientId) -> Result<Option<Receipt>, Rejection> {
         let place = self.capacity.place(&self.shards).ok_or_else(|| {
-            self.note_at_capacity();
+            self.note_refused(Refusal::AtCapacity, 1);
             Rejection::AtCapacity
         })?;
         let mut server = self.shards.of(id);
@@ -293,6 +297,7 @@ impl Node {
 
     fn tick_shard(&self, shard: usize) -> Progress {
         let at = self.clock();
+        self.meters.ticked(at);
         self.keeping_gone(shard, |server, gone| {
             server.tick(at, TICK_BUDGET, &mut |change| gone.extend(gone_of(change)))
         })

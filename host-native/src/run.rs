@@ -124,7 +124,7 @@ impl Running {
                 Arc::clone(node.connections()),
             )?,
             admin: HttpServer::start(
-                admin::router(simulator),
+                admin::router(Arc::clone(&node), simulator),
                 listeners.admin,
                 listeners.operators,
                 Arc::default(),

@@ -34,6 +34,7 @@ pub use error::{StoreError, Unwritten};
 pub use medium::{FileMedium, Medium};
 pub use redb::StorageBackend;
 
+use crate::histogram::Reading;
 use crate::logging::Sampled;
 use crate::shards::Shards;
 use crate::sys::yield_to_others;
@@ -196,6 +197,15 @@ impl Store {
         match self {
             Self::Memory => false,
             Self::File(keeper) => keeper.queue.is_failing(),
+        }
+    }
+
+    /// How many microseconds commits took.
+    pub(crate) fn commits(&self) -> Reading {
+        match self {
+            // Without a file there is none.
+            Self::Memory => Meter::default().commits(),
+            Self::File(keeper) => keeper.meter.commits(),
         }
     }
 

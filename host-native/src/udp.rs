@@ -9,7 +9,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -24,6 +24,9 @@ const WAIT: Duration = Duration::from_millis(100);
 
 /// How long to wait after an error that was not the datagram's fault, so that a lasting one does not burn a core.
 const ERROR_PAUSE: Duration = Duration::from_millis(10);
+
+/// The time of every so manieth batch is measured: a pulse should not pay for a clock that only the operator reads.
+pub(crate) const MEASURE_EVERY: usize = 16;
 
 /// The running threads. Dropping this stops them, after the datagrams that they are handling.
 #[derive(Debug)]
@@ -71,6 +74,7 @@ pub(crate) fn ask_for_local_addresses(socket: &impl AsFd, address: SocketAddr) -
 
 fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &AtomicBool) {
     let failures = Sampled::default();
+    let mut batches = 0_usize;
     let mut pulses = Vec::with_capacity(Batch::SIZE);
     // Which datagram of the batch each pulse was.
     let mut indices = Vec::with_capacity(Batch::SIZE);
@@ -85,10 +89,14 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
                 continue;
             }
         }
+        batches = batches.wrapping_add(1);
+        let begun = batches.is_multiple_of(MEASURE_EVERY).then(Instant::now);
         pulses.clear();
         indices.clear();
+        let mut size = 0;
         // All hashes first: then the table can look for all ids at once.
         for (index, (source, payload)) in batch.datagrams().enumerate() {
+            size = index + 1;
             match decode_pulse(source, payload) {
                 Ok(id) => {
                     pulses.push(Pulse { id, source });
@@ -108,5 +116,9 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
             tracing::trace!(%error, "a reply was not sent");
             node.note_send_error();
         });
+        node.note_batch(size);
+        if let Some(begun) = begun {
+            node.note_handling(begun.elapsed());
+        }
     }
 }

@@ -41,6 +41,9 @@
 
 extern crate alloc;
 
+/// The version of this crate: of the rules and of the formats.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 mod datagram;
 pub mod http;
 mod identity;

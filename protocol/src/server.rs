@@ -9,11 +9,14 @@ use crate::{ClientId, Clock, Instant, PulseCode, Record, Timing, datagram};
 
 mod counters;
 mod facade;
+mod figures;
+mod recency;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use counters::Counters;
+use recency::Recency;
 use table::Table;
 
 /// The records of some clients, and the rules for them.
@@ -28,6 +31,7 @@ pub struct Server {
     now: Instant,
     resumed_at: Instant,
     table: Table,
+    recency: Recency,
     counters: Counters,
 }
 
@@ -131,6 +135,7 @@ impl Server {
             now: Instant::ZERO,
             resumed_at: Instant::ZERO,
             table: Table::default(),
+            recency: Recency::new(&timing),
             counters: Counters::default(),
         }
     }
@@ -286,7 +291,9 @@ impl Server {
     /// and before anything else.
     pub fn restore(&mut self, id: ClientId, address: Option<SocketAddr>) {
         let record = Record::restored(address.map(datagram::canonical));
-        self.table.insert(id, record, lifecycle::deadline(&record, &self.timing, self.resumed_at));
+        let deadline = lifecycle::deadline(&record, &self.timing, self.resumed_at);
+        let before = self.table.insert(id, record, deadline);
+        self.recency.forget(before.and_then(|before| before.last_seen));
         self.counters.restored += 1;
     }
 
@@ -305,7 +312,8 @@ impl Server {
 
     /// Takes back the registration of `id`, which nobody was told of: the host could not store it.
     pub fn withdraw(&mut self, id: ClientId) {
-        if self.table.delete(&id) {
+        if let Some(record) = self.table.delete(&id) {
+            self.recency.forget(record.last_seen);
             self.counters.withdrawn += 1;
         }
     }
@@ -313,31 +321,6 @@ impl Server {
     /// The durations that this server judges by.
     pub const fn timing(&self) -> &Timing {
         &self.timing
-    }
-
-    /// What happened so far.
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// How many records there are: live clients, and those gone that no tick has removed yet.
-    pub fn records(&self) -> usize {
-        self.table.len()
-    }
-
-    /// How many records the expiry index covers: all of them.
-    pub fn deadlines(&self) -> usize {
-        self.table.deadlines_len()
-    }
-
-    /// How many records there is memory for: as many as there are, and a few for every few dozen of them.
-    pub fn capacity(&self) -> usize {
-        self.table.capacity()
-    }
-
-    /// Roughly how many bytes the records take, without what the allocator adds to each piece.
-    pub fn memory(&self) -> usize {
-        self.table.memory()
     }
 
     /// The only way to a record: find, decide, apply, and say what changed. In a caller that only wants the answer, most of the
@@ -351,10 +334,13 @@ impl Server {
     ) -> Outcome<A> {
         self.advance(at);
         let cx = Context { timing: self.timing, resumed_at: self.resumed_at, now: self.now };
+        let recency = &mut self.recency;
         let Decision { answer, effect } = self.table.apply(
             id,
             |record| lifecycle::deadline(record, &cx.timing, cx.resumed_at),
             |record| decide(record, &cx),
+            // Whatever is put was heard just now.
+            |before, is_there| if is_there { recency.heard(before) } else { recency.forget(before) },
         );
         let change = Change::of(id, effect);
         Outcome { answer, change }
@@ -362,12 +348,13 @@ impl Server {
 
     /// Removes clients that were gone at `then`, and reports each.
     fn sweep(&mut self, then: Instant, budget: usize, changes: &mut impl FnMut(Change)) -> Progress {
-        let Self { timing, resumed_at, table, counters, .. } = self;
+        let Self { timing, resumed_at, table, recency, counters, .. } = self;
         table.sweep(
             then,
             budget,
             |record| lifecycle::deadline(record, timing, *resumed_at),
-            |id| {
+            |id, record| {
+                recency.forget(record.last_seen);
                 counters.expired += 1;
                 changes(Change::Removed { id, cause: Removal::Expired });
             },
@@ -376,6 +363,10 @@ impl Server {
 
     fn advance(&mut self, at: Clock) {
         // No clock reads later than that, and no record can hold it.
-        self.now = self.now.max(at.now.min(Instant::MAX));
+        let now = at.now.min(Instant::MAX);
+        if now > self.now {
+            self.now = now;
+            self.recency.advance(now);
+        }
     }
 }

@@ -45,9 +45,13 @@ fn it_serves_the_page_that_it_is_given_and_nothing_beside_it() {
         let answer = get(&admin, path);
         assert!(!answer.starts_with("HTTP/1.1 200 ") && !answer.contains("not for"), "{path}: {answer}");
     }
-    let posted = admin
-        .send_raw(b"POST /simulator/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let posted = admin.send_raw(
+        b"POST /simulator/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+    );
     assert!(posted.starts_with("HTTP/1.1 405 "), "{posted}");
+    assert!(posted.contains("method_not_allowed") && posted.contains("allow: GET,HEAD"), "{posted}");
+    let missing = get(&admin, "/simulator/none");
+    assert!(missing.starts_with("HTTP/1.1 404 ") && missing.contains("no_such_route"), "{missing}");
     assert!(get(&admin, "/register").starts_with("HTTP/1.1 404 "), "the clients' routes are elsewhere");
 
     let public = target(process.addresses("(http)")[0]);
@@ -69,5 +73,5 @@ fn target(address: SocketAddr) -> Target {
 }
 
 fn get(target: &Target, path: &str) -> String {
-    target.send_raw(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes())
+    target.send_raw(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
 }

@@ -6,6 +6,8 @@
 mod absence;
 mod addresses;
 mod admin;
+mod admin_metrics;
+mod admin_routes;
 mod command_line;
 mod crash_disk;
 mod crowd_restart;

@@ -14,6 +14,7 @@ mod leftovers;
 mod lifecycle;
 mod model;
 mod presets;
+mod recency;
 mod regressions;
 mod replay;
 mod secrets;

@@ -20,6 +20,7 @@ pub const SHORT_TIMING: [&str; 3] = ["--pulse-interval=500ms", "--pulse-grace=10
 #[derive(Debug)]
 pub struct LocalServer {
     target: Target,
+    admin: Target,
     node: Arc<Node>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -66,6 +67,7 @@ impl LocalServer {
         let listeners = Listeners::bind(&settings).expect("free ports");
         let udp = listeners.udp_addresses().expect("bound sockets")[0];
         let http = listeners.http_addresses().expect("bound sockets")[0];
+        let admin = listeners.admin_addresses().expect("bound sockets")[0];
         let node = Arc::new(open(&settings, udp.port()));
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Arc::clone(&node);
@@ -76,12 +78,18 @@ impl LocalServer {
             runtime.block_on(serve(serving, listeners, shutdown)).expect("the server runs");
         });
         let target = Target::new(format!("http://{http}"), reachable(udp));
-        Self { target, node, stop: Some(stop), thread: Some(thread) }
+        let admin = Target::new(format!("http://{admin}"), admin);
+        Self { target, admin, node, stop: Some(stop), thread: Some(thread) }
     }
 
     /// How to reach it.
     pub fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// How its operator reaches it, over HTTP.
+    pub fn admin(&self) -> &Target {
+        &self.admin
     }
 
     /// What is inside.

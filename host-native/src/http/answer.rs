@@ -103,7 +103,11 @@ pub(super) fn last_words(rejection: Rejection) -> Vec<u8> {
 }
 
 /// Every answer is true only now, and some hold a key: none may be kept.
-fn json<B: From<String>>(status: StatusCode, content_type: &'static str, body: String) -> Response<B> {
+pub(super) fn json<B: From<String>>(
+    status: StatusCode,
+    content_type: &'static str,
+    body: String,
+) -> Response<B> {
     let mut response = Response::new(B::from(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -112,7 +112,7 @@ async fn converse<S: Site>(
                         }
                         Err(rejection) => (answer::refuse(rejection), true),
                     };
-                closes |= *phase.borrow() >= Phase::WindingDown;
+                closes |= progress.is_spoilt() || *phase.borrow() >= Phase::WindingDown;
                 if closes {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }

@@ -18,6 +18,7 @@ use rendezvous_protocol::{ClientId, Rejection};
 
 use super::Site;
 use super::answer::{Answer, answer, refuse, refuse_for};
+use crate::node::Route;
 use crate::{Node, Unconfirmed};
 
 /// The routes, and problems for whatever is none of them.
@@ -67,11 +68,16 @@ impl Site for Routes {
     type Body = Answer;
 
     async fn respond(&self, mut request: Request<()>, from: IpAddr) -> Response<Answer> {
-        if let Some(response) = self.plain_lookup(&request) {
-            return response;
-        }
-        request.extensions_mut().insert(Sender(from));
-        self.router.respond(request, from).await.map(Answer::Routed)
+        let route = Route::of(request.uri().path());
+        let response = match self.plain_lookup(&request) {
+            Some(response) => response,
+            None => {
+                request.extensions_mut().insert(Sender(from));
+                self.router.respond(request, from).await.map(Answer::Routed)
+            }
+        };
+        self.node.note_request(route, response.status());
+        response
     }
 }
 

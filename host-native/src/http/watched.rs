@@ -29,6 +29,8 @@ pub(super) struct Progress {
     begun: AtomicBool,
     /// Whether the head that is being read has line ends that others may read differently.
     ambiguous: AtomicBool,
+    /// Whether what came after a head has some. It may be a body, where lines mean nothing, or another request.
+    ambiguous_later: AtomicBool,
 }
 
 /// What a connection waits for.
@@ -51,6 +53,7 @@ impl Progress {
             heads: AtomicU32::new(0),
             begun: AtomicBool::new(false),
             ambiguous: AtomicBool::new(false),
+            ambiguous_later: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +75,13 @@ impl Progress {
     /// All of the body was read, too.
     pub(super) fn body_is_complete(&self) {
         self.begun.store(false, Ordering::Relaxed);
+        // What comes now is no longer part of it.
+        self.heads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether nothing that follows on the connection is to be taken for a request.
+    pub(super) fn is_spoilt(&self) -> bool {
+        self.ambiguous_later.load(Ordering::Relaxed)
     }
 
     /// The answer is handed over.
@@ -175,11 +185,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
         let new = &buffer.filled()[before..];
         if !new.is_empty() {
             let progress = &this.progress;
-            // Whatever arrives while a request is answered may be its body, where lines mean nothing.
-            if progress.stage() != Stage::Answering
-                && this.lines.look_at(new, progress.heads.load(Ordering::Relaxed))
-            {
-                progress.ambiguous.store(true, Ordering::Relaxed);
+            match this.lines.look_at(new, progress.heads.load(Ordering::Relaxed)) {
+                None => {}
+                // Whatever arrives while a request is answered may be its body.
+                Some(Alone::InHead) if progress.stage() != Stage::Answering => {
+                    progress.ambiguous.store(true, Ordering::Relaxed);
+                }
+                Some(Alone::InHead | Alone::Later) => {
+                    progress.ambiguous_later.store(true, Ordering::Relaxed);
+                }
             }
             progress.has_read();
         }
@@ -227,59 +241,72 @@ fn complaint_of(bytes: &[u8]) -> Option<Rejection> {
 #[derive(Debug, Default)]
 struct Lines {
     head: u32,
-    /// Whether the empty line was seen.
+    /// Whether its empty line was seen.
     ended: bool,
     /// Whether there was a line before.
     any: bool,
-    /// Bytes since the last line end, as far as it matters: none, or some.
-    is_empty_so_far: bool,
+    /// Whether bytes came after the empty line.
+    more: bool,
+    /// Whether the line that is being read has any bytes yet.
+    has_text: bool,
     last: u8,
 }
 
+/// Where a CR or an LF stands alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alone {
+    /// In the head itself.
+    InHead,
+    /// After it: in the body, or in another request that was sent without waiting for an answer.
+    Later,
+}
+
 impl Lines {
-    /// Whether a CR or an LF stands alone in the head number `head`, as far as these bytes go.
-    fn look_at(&mut self, bytes: &[u8], head: u32) -> bool {
-        if self.head != head || (!self.any && self.last == 0) {
-            *self = Self { head, is_empty_so_far: true, ..Self::default() };
+    /// Whether a CR or an LF stands alone in these bytes, which belong to the head number `head` or come after it.
+    fn look_at(&mut self, bytes: &[u8], head: u32) -> Option<Alone> {
+        if self.head != head {
+            // Some of it may have come with the one before.
+            *self = Self { head, any: self.more, last: self.last, ..Self::default() };
+            self.has_text = !matches!(self.last, 0 | b'\n');
         }
         let mut from = 0;
         for at in memchr2_iter(b'\r', b'\n', bytes) {
-            if self.ended {
-                return false;
-            }
-            let between = &bytes[from..at];
-            if !between.is_empty() {
-                if self.last == b'\r' {
-                    return true;
-                }
-                self.is_empty_so_far = false;
-                self.last = b'x';
+            if (at > from && self.is_alone_before_text()) || self.is_alone(bytes[at]) {
+                return Some(if self.ended { Alone::Later } else { Alone::InHead });
             }
             from = at + 1;
-            if bytes[at] == b'\r' {
-                if self.last == b'\r' {
-                    return true;
-                }
-                self.last = b'\r';
-                continue;
-            }
-            if self.last != b'\r' {
-                return true;
-            }
+        }
+        (bytes.len() > from && self.is_alone_before_text()).then_some(if self.ended {
+            Alone::Later
+        } else {
+            Alone::InHead
+        })
+    }
+
+    /// Text comes, at least a byte of it. Whether it follows a CR, which stands alone then.
+    fn is_alone_before_text(&mut self) -> bool {
+        let alone = self.last == b'\r';
+        self.more |= self.ended;
+        self.has_text = true;
+        self.last = b'x';
+        alone
+    }
+
+    /// A CR or an LF comes. Whether it, or the CR before it, stands alone.
+    fn is_alone(&mut self, end: u8) -> bool {
+        let after_cr = self.last == b'\r';
+        self.more |= self.ended;
+        self.last = end;
+        if end == b'\r' {
+            return after_cr;
+        }
+        if after_cr && !self.ended {
             // Empty lines before the request line are to be ignored (RFC 9112, section 2.2).
-            self.ended = self.is_empty_so_far && self.any;
-            self.any |= !self.is_empty_so_far;
-            self.is_empty_so_far = true;
-            self.last = b'\n';
+            self.ended = !self.has_text && self.any;
+            self.any |= self.has_text;
         }
-        if from < bytes.len() && !self.ended {
-            if self.last == b'\r' {
-                return true;
-            }
-            self.is_empty_so_far = false;
-            self.last = b'x';
-        }
-        false
+        self.has_text = false;
+        !after_cr
     }
 }
 
@@ -287,12 +314,12 @@ impl Lines {
 mod tests {
     use super::*;
 
-    /// In pieces of every size.
-    fn is_ambiguous(text: &str) -> bool {
-        let found: Vec<bool> = (1..=text.len())
+    /// What is found in a text, whatever pieces it comes in.
+    fn alone_in(text: &str) -> Option<Alone> {
+        let found: Vec<_> = (1..=text.len())
             .map(|size| {
                 let mut lines = Lines::default();
-                text.as_bytes().chunks(size).any(|piece| lines.look_at(piece, 7))
+                text.as_bytes().chunks(size).find_map(|piece| lines.look_at(piece, 0))
             })
             .collect();
         assert!(found.iter().all(|one| *one == found[0]), "{text:?}: {found:?}");
@@ -309,18 +336,29 @@ mod tests {
             "GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
             "\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
-            assert!(is_ambiguous(text), "{text:?}");
+            assert_eq!(alone_in(text), Some(Alone::InHead), "{text:?}");
         }
     }
 
     #[test]
-    fn a_plain_head_is_not_ambiguous_whatever_its_body_is() {
+    fn a_plain_head_is_not_ambiguous() {
         for text in [
             "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
             "\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na\nb\r",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
         ] {
-            assert!(!is_ambiguous(text), "{text:?}");
+            assert_eq!(alone_in(text), None, "{text:?}");
+        }
+    }
+
+    /// A request behind a good one, in one write, used to be taken although its lines ended with LF alone.
+    #[test]
+    fn regression_what_comes_after_a_head_is_looked_at_too() {
+        for text in [
+            "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na\nb\r",
+            "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\n\n",
+        ] {
+            assert_eq!(alone_in(text), Some(Alone::Later), "{text:?}");
         }
     }
 
@@ -328,9 +366,14 @@ mod tests {
     fn each_head_begins_anew() {
         let mut lines = Lines::default();
         let request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-        assert!(!lines.look_at(request, 0));
-        assert!(!lines.look_at(b"rest of a body\n", 0));
-        assert!(!lines.look_at(request, 1));
-        assert!(lines.look_at(b"GET / HTTP/1.1\n\n", 2));
+        assert_eq!(lines.look_at(request, 0), None);
+        assert_eq!(lines.look_at(b"rest of a body\n", 0), Some(Alone::Later));
+        assert_eq!(lines.look_at(request, 1), None);
+        assert_eq!(lines.look_at(b"GET / HTTP/1.1\n\n", 2), Some(Alone::InHead));
+        // A head of which a part came with the one before, cut between its CR and its LF.
+        let mut lines = Lines::default();
+        assert_eq!(lines.look_at(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r", 0), None);
+        assert_eq!(lines.look_at(b"\nHost: x\r\n\r\n", 1), None);
+        assert_eq!(lines.look_at(b"\n", 1), Some(Alone::Later));
     }
 }

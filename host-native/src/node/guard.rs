@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use rendezvous_protocol::{ClientId, Millis};
 
-use super::Node;
+use super::{Node, Refusal};
 
 impl Node {
     /// Whether somebody at `from` may register now.
@@ -13,7 +13,7 @@ impl Node {
     /// How long it is until they may.
     pub(crate) fn may_register(&self, from: IpAddr) -> Result<(), Millis> {
         let now = (self.read_clock)().now;
-        self.limits.registration(now, from).inspect_err(|_| self.note_registration_refused())
+        self.limits.registration(now, from).inspect_err(|_| self.note_refused(Refusal::Registration, 1))
     }
 
     /// Whether `caller` may look somebody up now.
@@ -25,7 +25,7 @@ impl Node {
             return Ok(());
         }
         let now = (self.read_clock)().now;
-        self.limits.lookup(now, caller).inspect_err(|_| self.note_lookup_refused())
+        self.limits.lookup(now, caller).inspect_err(|_| self.note_refused(Refusal::Lookup, 1))
     }
 
     /// Whether a pulse from `from` with an unknown key is answered.
@@ -36,7 +36,7 @@ impl Node {
         let now = (self.read_clock)().now;
         let answers = self.limits.answers_unknown(now, from);
         if !answers {
-            self.note_unknown_pulse_refused();
+            self.note_refused(Refusal::UnknownPulse, 1);
         }
         answers
     }

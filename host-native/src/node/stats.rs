@@ -16,45 +16,82 @@ pub struct Stats {
     pub counters: Counters,
     /// Records, those of clients included that are gone and not yet removed.
     pub records: usize,
+    /// Of these, the clients that are ONLINE; exact to half a second, see [`Server::online`].
+    ///
+    /// [`Server::online`]: rendezvous_protocol::Server::online
+    pub online: usize,
     /// Records that the expiry indexes cover: all of them.
     pub deadlines: usize,
     /// Answers that the system refused to send.
     pub send_errors: u64,
     /// Datagrams that the kernel dropped before the server saw them, as far as it was asked: once a second.
     pub kernel_drops: u64,
+    /// What was refused because there was too much of it.
+    pub refused: Refused,
+    /// HTTP connections that are open.
+    pub open_connections: u64,
     /// Roughly the bytes that the records take.
     pub memory: usize,
     /// What the store did.
     pub store: StoreStats,
-    /// What was refused, or not answered, because of a limit.
-    pub refused: Refused,
-    /// Connections of clients.
-    pub open_connections: usize,
     /// Whether the store cannot be written, so that registrations and logouts are refused.
     pub store_is_failing: bool,
 }
 
-/// What was refused, or not answered, because of a limit.
+/// What was refused, or silenced, by a limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refused {
-    /// Registrations that came too fast.
+    /// Registrations of a network that registers too often.
     pub registrations: u64,
-    /// Registrations for which there was no room.
-    pub at_capacity: u64,
-    /// Pulses with unknown keys that were not answered.
+    /// Pulses of unknown keys that were not answered.
     pub unknown_pulses: u64,
-    /// Lookups that came too fast.
+    /// Lookups of a client that looks up too often.
     pub lookups: u64,
-    /// Connections beyond the most there may be, in total or from one network.
+    /// HTTP connections that were too many.
     pub connections: u64,
+    /// Registrations beyond the most clients that there may be.
+    pub at_capacity: u64,
+}
+
+/// What can be refused by a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// See [`Refused::registrations`].
+    Registration,
+    /// See [`Refused::unknown_pulses`].
+    UnknownPulse,
+    /// See [`Refused::lookups`].
+    Lookup,
+    /// See [`Refused::at_capacity`].
+    AtCapacity,
+}
+
+impl Refused {
+    /// All together.
+    pub const fn total(&self) -> u64 {
+        let Self { registrations, unknown_pulses, lookups, connections, at_capacity } = *self;
+        registrations + unknown_pulses + lookups + connections + at_capacity
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct RefusedCounters {
     registrations: AtomicU64,
-    at_capacity: AtomicU64,
     unknown_pulses: AtomicU64,
     lookups: AtomicU64,
+    at_capacity: AtomicU64,
+}
+
+impl RefusedCounters {
+    fn read(&self) -> Refused {
+        Refused {
+            registrations: self.registrations.load(Ordering::Relaxed),
+            unknown_pulses: self.unknown_pulses.load(Ordering::Relaxed),
+            lookups: self.lookups.load(Ordering::Relaxed),
+            connections: 0,
+            at_capacity: self.at_capacity.load(Ordering::Relaxed),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,14 +105,15 @@ pub(super) struct UdpCounters {
 impl Node {
     /// What happened so far, summed over all shards.
     pub fn stats(&self) -> Stats {
-        let udp = &self.udp;
+        // Not as calls read it: looking at the figures is no sign that the process runs.
+        let (udp, at) = (&self.udp, (self.read_clock)());
         let mut stats = Stats {
             send_errors: udp.send_errors.load(Ordering::Relaxed),
             kernel_drops: udp.kernel_drops.load(Ordering::Relaxed),
             store: self.store.stats(),
             store_is_failing: self.store.is_failing(),
             refused: Refused { connections: self.connections.refused(), ..self.refused.read() },
-            open_connections: self.connections.open(),
+            open_connections: self.connections.open() as u64,
             ..Stats::default()
         };
         stats.counters.dropped_wrong_length = udp.wrong_length.load(Ordering::Relaxed);
@@ -83,6 +121,7 @@ impl Node {
         for server in self.shards.each() {
             stats.counters += *server.counters();
             stats.records += server.records();
+            stats.online += server.online(at);
             stats.deadlines += server.deadlines();
             stats.memory += server.memory();
         }
@@ -94,24 +133,15 @@ impl Node {
         &self.connections
     }
 
-    /// A registration that came too fast.
-    pub(crate) fn note_registration_refused(&self) {
-        self.refused.registrations.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A registration for which there was no room.
-    pub(super) fn note_at_capacity(&self) {
-        self.refused.at_capacity.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A pulse with an unknown key that is not answered.
-    pub(crate) fn note_unknown_pulse_refused(&self) {
-        self.refused.unknown_pulses.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A lookup that came too fast.
-    pub(crate) fn note_lookup_refused(&self) {
-        self.refused.lookups.fetch_add(1, Ordering::Relaxed);
+    /// So many things were refused by a limit.
+    pub fn note_refused(&self, what: Refusal, count: u64) {
+        let counter = match what {
+            Refusal::Registration => &self.refused.registrations,
+            Refusal::UnknownPulse => &self.refused.unknown_pulses,
+            Refusal::Lookup => &self.refused.lookups,
+            Refusal::AtCapacity => &self.refused.at_capacity,
+        };
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 
     /// A datagram that is not answered.
@@ -131,18 +161,5 @@ impl Node {
     /// Datagrams that the kernel dropped.
     pub(crate) fn note_kernel_drops(&self, count: u64) {
         self.udp.kernel_drops.fetch_add(count, Ordering::Relaxed);
-    }
-}
-
-impl RefusedCounters {
-    fn read(&self) -> Refused {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Refused {
-            registrations: read(&self.registrations),
-            at_capacity: read(&self.at_capacity),
-            unknown_pulses: read(&self.unknown_pulses),
-            lookups: read(&self.lookups),
-            connections: 0,
-        }
     }
 }

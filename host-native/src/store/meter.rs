@@ -4,8 +4,11 @@ use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use redb::{BackendError, StorageBackend};
+
+use crate::histogram::{Histogram, Reading};
 
 /// What was done to the disk, by every file that this process wrote for its store.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub(crate) struct Meter {
     written_bytes: AtomicU64,
     syncs: AtomicU64,
     failures: AtomicU64,
+    /// Microseconds from 64 to 16 s.
+    commits: Histogram<6, 20>,
 }
 
 impl Meter {
@@ -27,6 +32,16 @@ impl Meter {
 
     pub(crate) fn note_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A commit took so long, and is on the disk.
+    pub(crate) fn note_commit(&self, time: Duration) {
+        self.commits.note(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// How many microseconds commits took.
+    pub(crate) fn commits(&self) -> Reading {
+        self.commits.read()
     }
 
     pub(crate) fn syncs(&self) -> u64 {

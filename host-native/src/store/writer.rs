@@ -145,8 +145,10 @@ impl Writer {
             .chain(left.iter().map(|&(id, _)| Entry::Removed(id)))
             .chain(changed.iter().copied());
         let mut current = |id| self.current(id);
+        let begun = Instant::now();
         match open.log.append(entries, clears.then_some(&mut current)) {
             Ok(()) => {
+                self.meter.note_commit(begun.elapsed());
                 self.state = State::Good(open);
                 self.retry_after = FIRST_RETRY;
                 let removed = changed.iter().filter(|entry| matches!(entry, Entry::Removed(_)));

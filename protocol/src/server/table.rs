@@ -105,13 +105,15 @@ impl Table {
     }
 
     /// Lets `decide` judge the record of `id` and does what it says. `deadline` is called for records that are new in the
-    /// table; a later change of a record may postpone its deadline, never advance it.
+    /// table; a later change of a record may postpone its deadline, never advance it. `changed` is told of a change: when the
+    /// record was last heard before, and whether it is there now.
     #[inline]
     pub(super) fn apply<A>(
         &mut self,
         id: ClientId,
         deadline: impl Fn(&Record) -> Instant,
         decide: impl FnOnce(Option<&Record>) -> Decision<A>,
+        changed: impl FnOnce(Option<Instant>, bool),
     ) -> Decision<A> {
         let mut position = None;
         let slot = self.page_number(&id).and_then(|number| {
@@ -124,14 +126,17 @@ impl Table {
             let decision = decide(None);
             if let Effect::Put(record, _) = decision.effect {
                 self.insert(id, record, deadline(&record));
+                changed(None, true);
             }
             return decision;
         };
-        let decision = decide(Some(&slot.record()));
+        let before = slot.record();
+        let decision = decide(Some(&before));
         match decision.effect {
             Effect::Keep => {}
             Effect::Put(record, _) => {
                 slot.set_record(&record);
+                changed(before.last_seen, true);
                 debug_assert!(
                     position
                         .and_then(|at| self.wakes[at.page as usize])
@@ -142,15 +147,16 @@ impl Table {
             Effect::Remove => {
                 if let Some(at) = position {
                     self.remove(at);
+                    changed(before.last_seen, false);
                 }
             }
         }
         decision
     }
 
-    /// Puts a record in, in place of one that may be there.
-    pub(super) fn insert(&mut self, id: ClientId, record: Record, deadline: Instant) {
-        self.delete(&id);
+    /// Puts a record in, in place of one that may be there. Returns that.
+    pub(super) fn insert(&mut self, id: ClientId, record: Record, deadline: Instant) -> Option<Record> {
+        let replaced = self.delete(&id);
         let number = self.page_for(&id);
         let page = &mut self.pages[number];
         let before = page.capacity();
@@ -162,6 +168,7 @@ impl Table {
             self.scan.next = earliest(self.scan.next, Some(deadline));
         }
         self.set_wake(number, earliest(self.wakes[number as usize], Some(deadline)));
+        replaced
     }
 
     /// Removes the records whose deadline is due, no more than `budget` of them, in an order that depends on nothing but
@@ -171,7 +178,7 @@ impl Table {
         now: Instant,
         mut budget: usize,
         deadline: impl Fn(&Record) -> Instant,
-        mut removed: impl FnMut(ClientId),
+        mut removed: impl FnMut(ClientId, Record),
     ) -> Progress {
         while let Some(&(wake, number)) = self.deadlines.first() {
             if !wake.is_due(now) {
@@ -184,13 +191,14 @@ impl Table {
             let (before, looked_at) = (budget, self.scan.left);
             while let Some(index) = self.scan.left.checked_sub(1) {
                 if let Some(slot) = self.pages[number].get(index) {
-                    let deadline = deadline(&slot.record());
+                    let record = slot.record();
+                    let deadline = deadline(&record);
                     if !deadline.is_due(now) {
                         self.scan.next = earliest(self.scan.next, Some(deadline));
                     } else if budget == 0 {
                         return Progress::More;
                     } else {
-                        removed(*slot.id());
+                        removed(*slot.id(), record);
                         budget -= 1;
                         self.take_out(Position { page: number, index });
                     }

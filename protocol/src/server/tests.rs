@@ -15,6 +15,7 @@ mod absence;
 mod answers;
 mod batches;
 mod leftovers;
+mod recency;
 
 const INTERVAL: u64 = 300;
 const GRACE: u64 = 20;

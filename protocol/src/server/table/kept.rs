@@ -28,11 +28,12 @@ impl Table {
         Some(number + 1)
     }
 
-    /// Takes the record of `id` out. Says whether there was one.
-    pub(in crate::server) fn delete(&mut self, id: &ClientId) -> bool {
-        let found = self.find(id);
-        found.into_iter().for_each(|at| self.remove(at));
-        found.is_some()
+    /// Takes the record of `id` out, and returns it if there was one.
+    pub(in crate::server) fn delete(&mut self, id: &ClientId) -> Option<Record> {
+        let at = self.find(id)?;
+        let record = self.pages[at.page].get(at.index).map(Slot::record);
+        self.remove(at);
+        record
     }
 }
 
@@ -60,11 +61,12 @@ mod tests {
     fn a_record_is_found_until_it_is_deleted() {
         let mut table = Table::default();
         assert_eq!(table.get(&id(1)), None);
-        assert!(!table.delete(&id(1)));
+        assert_eq!(table.delete(&id(1)), None);
         put(&mut table, 1);
         assert_eq!(table.get(&id(1)), Some(Record::registered(Instant::from_millis(1))));
         assert_eq!(table.get(&id(2)), None);
-        assert!(table.delete(&id(1)) && !table.delete(&id(1)));
+        let put = Record::registered(Instant::from_millis(1));
+        assert_eq!((table.delete(&id(1)), table.delete(&id(1))), (Some(put), None));
         assert_eq!((table.get(&id(1)), table.len(), table.deadlines_len()), (None, 0, 0));
     }
 

@@ -44,7 +44,7 @@ fn put(table: &mut Table, n: u8, seen: u64) {
 }
 
 fn apply(table: &mut Table, id: ClientId, effect: Effect) {
-    let _ = table.apply(id, deadline, |_| Decision { answer: (), effect });
+    let _ = table.apply(id, deadline, |_| Decision { answer: (), effect }, |_, _| {});
 }
 
 fn refresh(table: &mut Table, n: u8, seen: u64) {
@@ -53,13 +53,13 @@ fn refresh(table: &mut Table, n: u8, seen: u64) {
 
 fn sweep(table: &mut Table, now: u64, budget: usize) -> (Vec<ClientId>, Progress) {
     let mut removed = vec![];
-    let progress = table.sweep(at(now), budget, deadline, |id| removed.push(id));
+    let progress = table.sweep(at(now), budget, deadline, |id, _| removed.push(id));
     (removed, progress)
 }
 
 fn record_of(table: &mut Table, id: ClientId) -> Option<Record> {
     let decide = |record: Option<&Record>| Decision { answer: record.copied(), effect: Effect::Keep };
-    table.apply(id, deadline, decide).answer
+    table.apply(id, deadline, decide, |_, _| {}).answer
 }
 
 #[test]
