@@ -22,14 +22,17 @@ mod http;
 mod listeners;
 pub mod logging;
 mod node;
+mod panics;
 mod run;
 pub mod settings;
 mod shards;
 pub mod store;
+mod supervisor;
 mod sys;
 mod udp;
 
 pub use listeners::{BindError, Listeners};
 pub use node::{Node, Stats, Unconfirmed};
+pub use panics::end_on_panic;
 pub use run::{RunError, run, serve};
 pub use settings::Settings;

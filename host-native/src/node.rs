@@ -2,6 +2,7 @@
 
 use std::array;
 use std::fmt::Display;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard};
 use std::thread;
 use std::time::Duration;
@@ -49,6 +50,7 @@ pub struct Node {
     reply_width: ReplyWidth,
     udp_port: u16,
     udp: UdpCounters,
+    draining: AtomicBool,
     failures: Sampled,
 }
 
@@ -105,6 +107,7 @@ impl Node {
             reply_width: settings.reply_width,
             udp_port: settings.advertise_udp_port.unwrap_or(bound_udp_port),
             udp: UdpCounters::default(),
+            draining: AtomicBool::new(false),
             failures: Sampled::default(),
         })
     }

@@ -14,13 +14,15 @@ use crate::http::{HttpServer, admin};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::store::Unwritten;
+use crate::supervisor::{self, Watchdog};
 use crate::udp::UdpThreads;
 use crate::{Listeners, Node};
 
 /// Serves the clients of `node` on `listeners` until `shutdown` completes, then finishes the requests that were begun, writes what
 /// is still to be written to the store, and returns.
 ///
-/// Pulses are answered for as long as requests are.
+/// Pulses are answered for as long as requests are, and so is the operator. A supervisor that wants to be told (sd_notify(3)) is
+/// told when clients are served, that all is well, and when that ends.
 ///
 /// # Errors
 /// [`RunError`]
@@ -35,7 +37,9 @@ pub async fn run(
     let receive_buffer = listeners.smallest_receive_buffer;
     let node = Arc::new(node);
     let running = Running::start(Arc::clone(&node), listeners, settings.simulator.as_deref())?;
-    announce(&udp, &http, &admin, settings, node.stats().records);
+    let clients = node.stats().records;
+    announce(&udp, &http, &admin, settings, clients);
+    supervisor::ready(&format!("serving, with {clients} clients from the store {}", settings.store));
     if receive_buffer < UDP_RECEIVE_BUFFER {
         tracing::warn!(
             given_bytes = receive_buffer,
@@ -44,6 +48,9 @@ pub async fn run(
         );
     }
     shutdown.await;
+    // Whoever routes clients is to look elsewhere before anything ends.
+    node.note_draining();
+    supervisor::stopping();
     Ok(running.stop().await?)
 }
 
@@ -104,9 +111,9 @@ struct Running {
 
 impl Running {
     fn start(node: Arc<Node>, listeners: Listeners, simulator: Option<&Path>) -> io::Result<Self> {
-        let udp: Vec<_> = listeners.udp.into_iter().flatten().map(Arc::new).collect();
+        let udp: Vec<_> = listeners.udp.into_iter().flatten().collect();
         Ok(Self {
-            housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone())?,
+            housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone(), Watchdog::from_environment())?,
             udp: UdpThreads::start(&node, udp)?,
             http: HttpServer::start(Routes::new(Arc::clone(&node)), listeners.http)?,
             admin: HttpServer::start(admin::router(simulator), listeners.admin)?,
@@ -115,7 +122,9 @@ impl Running {
     }
 
     async fn stop(self) -> Result<(), Unwritten> {
-        tokio::join!(self.http.stop(), self.admin.stop());
+        self.http.stop().await;
+        // Until now it said that the server is not ready.
+        self.admin.stop().await;
         drop(self.udp);
         drop(self.housekeeping);
         let node = Arc::clone(&self.node);

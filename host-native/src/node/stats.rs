@@ -58,6 +58,16 @@ impl Node {
         stats
     }
 
+    /// The server has begun to stop: from now on it is not ready.
+    pub fn note_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the server has begun to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// A datagram that is not answered.
     pub(crate) fn note_dropped(&self, reason: DropReason) {
         let counter = match reason {

@@ -106,6 +106,21 @@ impl Options {
     }
 }
 
+impl Settings {
+    /// Whether the files that these settings name for HTTPS can be read.
+    ///
+    /// # Errors
+    /// [`InvalidSettings`] names the first that cannot.
+    pub fn check_files(&self) -> Result<(), InvalidSettings> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        for (flag, path) in [("--tls-cert", &tls.cert), ("--tls-key", &tls.key)] {
+            std::fs::read(path)
+                .map_err(|error| InvalidSettings(format!("{flag}: {}: {error}", path.display())))?;
+        }
+        Ok(())
+    }
+}
+
 /// The HTTP library wants at least this much for a head.
 const MIN_HEADER_BYTES: usize = 8192;
 
