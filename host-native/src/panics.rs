@@ -18,7 +18,7 @@ pub fn end_on_panic() {
         let message = message(panic);
         let (logged, done) = channel();
         let log = move || {
-            tracing::error!(place, message, "a bug: the process ends");
+            tracing::error!(place, bug = message, "a bug: the process ends");
             let _ = logged.send(());
         };
         if thread::Builder::new().name("last words".into()).spawn(log).is_ok() {
