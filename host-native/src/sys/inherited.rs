@@ -11,6 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// If what the environment says of them makes no sense.
 pub(crate) fn inherited() -> io::Result<Vec<(String, OwnedFd)>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
+    if sd_notify::listen_fds()?.len() == 0 {
+        // Names may be there all the same: those of another process's.
+        return Ok(vec![]);
+    }
     let handed_in: Vec<_> = sd_notify::listen_fds_with_names()?.collect();
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Ok(vec![]);
