@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
@@ -71,7 +72,14 @@ impl Listeners {
                 .collect::<Result<_, _>>()?
         } else {
             // Others cannot share its port unless it was bound that way. Threads can share it.
-            handed_in.udp.into_iter().map(|socket| vec![Arc::new(socket.into()); threads]).collect()
+            handed_in
+                .udp
+                .into_iter()
+                .map(|socket| {
+                    let socket = Arc::new(UdpSocket::from(socket));
+                    vec![socket; threads]
+                })
+                .collect()
         };
         let tcp = |transport, handed_in: Vec<Socket>, addresses| {
             if handed_in.is_empty() {
@@ -82,7 +90,7 @@ impl Listeners {
         };
         let http = tcp("http", handed_in.http, &settings.http_listen)?;
         let admin = tcp("admin", handed_in.admin, &settings.admin_listen)?;
-        let granted = udp.iter().flatten().map(|socket| receive_buffer(socket));
+        let granted = udp.iter().flatten().map(receive_buffer);
         Ok(Self {
             smallest_receive_buffer: granted.min().unwrap_or(0),
             udp,
@@ -218,9 +226,9 @@ fn enlarge_receive_buffer(socket: &Socket) -> io::Result<()> {
 }
 
 /// The size of a socket's receive buffer, as the kernel was asked for it.
-fn receive_buffer<'a>(socket: impl Into<SockRef<'a>>) -> usize {
+fn receive_buffer(socket: &impl AsFd) -> usize {
     // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
-    socket.into().recv_buffer_size().unwrap_or(0) / 2
+    SockRef::from(socket).recv_buffer_size().unwrap_or(0) / 2
 }
 
 #[cfg(test)]
