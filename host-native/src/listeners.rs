@@ -3,16 +3,21 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::files::{OPERATORS, connections_that_fit};
 use crate::http::Options;
 use crate::settings::{ConnectionLimits, Proxies};
 use crate::tls::{Tls, TlsError};
 use crate::{Settings, udp};
+
+mod handed_in;
+
+use handed_in::HandedIn;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -24,8 +29,8 @@ pub(crate) const UDP_RECEIVE_BUFFER: usize = 4 << 20;
 /// The bound sockets of one server.
 #[derive(Debug)]
 pub struct Listeners {
-    /// For each address as many sockets as there are threads for it.
-    pub(crate) udp: Vec<Vec<UdpSocket>>,
+    /// For each address as many sockets as there are threads for it. If it was handed in, that is one socket, so many times.
+    pub(crate) udp: Vec<Vec<Arc<UdpSocket>>>,
     pub(crate) http: Vec<TcpListener>,
     pub(crate) admin: Vec<TcpListener>,
     /// In bytes, as the kernel was asked for them.
@@ -36,18 +41,20 @@ pub struct Listeners {
     pub(crate) operators: Arc<Options>,
 }
 
-/// Why a server cannot listen. Printed it is one line.
+/// Why there are no listeners. Printed it is one line.
 #[derive(Debug)]
 pub enum BindError {
     /// An address cannot be listened on.
     Address {
         /// `udp`, `http` or `admin`.
         transport: &'static str,
-        /// The address.
+        /// Which one.
         address: SocketAddr,
-        /// What the system says.
+        /// Why.
         error: io::Error,
     },
+    /// A socket that was handed to the process cannot be listened on: which one, and why.
+    HandedIn(String),
     /// The certificate or its key cannot be used.
     Tls(TlsError),
 }
@@ -61,24 +68,46 @@ impl From<TlsError> for BindError {
 impl Listeners {
     /// Reads the certificate, if there is one, and binds every address that `settings` name.
     ///
-    /// An IPv6 wildcard takes IPv4 too, unless an IPv4 address with the same port is asked for beside it.
+    /// An IPv6 wildcard takes IPv4 too, unless an IPv4 address with the same port is asked for beside it. Where sockets were handed
+    /// to the process (`LISTEN_FDS`, with the names `udp`, `http` and `admin`), these are taken instead of the addresses in `settings`.
     ///
     /// # Errors
-    /// [`BindError`] names the file that cannot be used, or the first address that could not be bound; no socket is left bound then.
+    /// [`BindError`] names the file or the socket that is of no use, or the first address that could not be bound; no socket is left
+    /// bound then.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
         let tls = settings.tls.as_ref().map(Tls::read).transpose()?.map(Arc::new);
-        let first = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
-        let udp: Vec<Vec<Socket>> = (first.into_iter().zip(&settings.udp_listen))
-            .map(|(socket, &address)| {
-                share(socket, settings.udp_threads.get()).map_err(|error| BindError::Address {
-                    transport: "udp",
-                    address,
-                    error,
+        let handed_in = HandedIn::take()?;
+        let threads = settings.udp_threads.get();
+        let udp: Vec<Vec<Arc<UdpSocket>>> = if handed_in.udp.is_empty() {
+            let first = bind_all("udp", &settings.udp_listen, Type::DGRAM, Protocol::UDP)?;
+            (first.into_iter().zip(&settings.udp_listen))
+                .map(|(socket, &address)| {
+                    let sockets = share(socket, threads);
+                    let sockets =
+                        sockets.map_err(|error| BindError::Address { transport: "udp", address, error })?;
+                    Ok(sockets.into_iter().map(|socket| Arc::new(socket.into())).collect())
                 })
-            })
-            .collect::<Result<_, _>>()?;
-        let http = bind_all("http", &settings.http_listen, Type::STREAM, Protocol::TCP)?;
-        let admin = bind_all("admin", &settings.admin_listen, Type::STREAM, Protocol::TCP)?;
+                .collect::<Result<_, BindError>>()?
+        } else {
+            // Others cannot share its port unless it was bound that way. Threads can share it.
+            handed_in
+                .udp
+                .into_iter()
+                .map(|socket| {
+                    let socket = Arc::new(UdpSocket::from(socket));
+                    vec![socket; threads]
+                })
+                .collect()
+        };
+        let tcp = |transport, handed_in: Vec<Socket>, addresses| {
+            if handed_in.is_empty() {
+                bind_all(transport, addresses, Type::STREAM, Protocol::TCP)
+            } else {
+                Ok(handed_in)
+            }
+        };
+        let http = tcp("http", handed_in.http, &settings.http_listen)?;
+        let admin = tcp("admin", handed_in.admin, &settings.admin_listen)?;
         let sockets = udp.iter().flatten().count() + http.len() + admin.len();
         let limits = settings.connections;
         let public = Options {
@@ -91,11 +120,10 @@ impl Listeners {
             proxies: Proxies::default(),
             tls: None,
         };
-        // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
-        let granted = udp.iter().flatten().map(|socket| socket.recv_buffer_size().unwrap_or(0) / 2);
+        let granted = udp.iter().flatten().map(receive_buffer);
         Ok(Self {
             smallest_receive_buffer: granted.min().unwrap_or(0),
-            udp: udp.into_iter().map(|sockets| sockets.into_iter().map(UdpSocket::from).collect()).collect(),
+            udp,
             http: http.into_iter().map(TcpListener::from).collect(),
             admin: admin.into_iter().map(TcpListener::from).collect(),
             public: Arc::new(public),
@@ -108,7 +136,7 @@ impl Listeners {
     /// # Errors
     /// If the system does not tell.
     pub fn udp_addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.udp.iter().filter_map(|sockets| sockets.first()).map(UdpSocket::local_addr).collect()
+        self.udp.iter().filter_map(|sockets| sockets.first()).map(|socket| socket.local_addr()).collect()
     }
 
     /// The addresses of the HTTP sockets, with the ports that the system chose.
@@ -135,6 +163,9 @@ impl fmt::Display for BindError {
                 write!(f, "cannot listen on {transport} {address} (--{transport}-listen): {error}")
             }
             Self::Tls(error) => error.fmt(f),
+            Self::HandedIn(what) => {
+                write!(f, "cannot listen on the sockets that were handed in (LISTEN_FDS): {what}")
+            }
         }
     }
 }
@@ -144,6 +175,7 @@ impl std::error::Error for BindError {
         match self {
             Self::Address { error, .. } => Some(error),
             Self::Tls(error) => Some(error),
+            Self::HandedIn(_) => None,
         }
     }
 }
@@ -225,6 +257,12 @@ fn enlarge_receive_buffer(socket: &Socket) -> io::Result<()> {
         socket.set_recv_buffer_size(UDP_RECEIVE_BUFFER)?;
     }
     Ok(())
+}
+
+/// The size of a socket's receive buffer, as the kernel was asked for it.
+fn receive_buffer(socket: &impl AsFd) -> usize {
+    // Linux gives what it may and doubles it for its own needs (socket(7), SO_RCVBUF).
+    SockRef::from(socket).recv_buffer_size().unwrap_or(0) / 2
 }
 
 #[cfg(test)]

@@ -1,15 +1,17 @@
 //! The command `rendezvous`: settings from the command line, then serve until told to stop, or see to a store.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 
 use rendezvous_native::settings::{self, Command, Invocation, Settings};
-use rendezvous_native::{Listeners, Node, logging, run};
+use rendezvous_native::{Listeners, Node, end_on_panic, logging, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
+mod health_command;
 mod store_command;
 
 /// The command line, the environment or the configuration file is wrong.
@@ -18,28 +20,52 @@ const EXIT_USAGE: u8 = 2;
 const EXIT_FAILURE: u8 = 1;
 
 fn main() -> ExitCode {
-    let settings = match settings::from_process() {
-        Ok(Invocation::Serve(settings)) => settings,
-        Ok(Invocation::Run(Command::Store(command))) => {
-            return match store_command::run(command) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => fail(&*error, EXIT_FAILURE),
-            };
+    end_on_panic();
+    let done = match settings::from_process() {
+        Ok(Invocation::Serve(settings)) => {
+            logging::init(&settings.log);
+            serve(&settings)
         }
+        Ok(Invocation::Check(settings)) => match settings.check_files() {
+            Ok(()) => print(b"the settings are fine\n"),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
+        Ok(Invocation::Print(settings)) => match settings.to_toml() {
+            Ok(text) => print(text.as_bytes()),
+            Err(error) => return fail(&error, EXIT_USAGE),
+        },
+        Ok(Invocation::Run(command)) => run_command(command),
         Err(settings::Exit::Help(text)) => {
             let _ = write!(io::stdout(), "{text}");
-            return ExitCode::SUCCESS;
+            Ok(())
         }
         Err(settings::Exit::Invalid(error)) => return fail(&error, EXIT_USAGE),
     };
-    logging::init(&settings.log);
-    match serve(&settings) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, EXIT_FAILURE),
+        Err(error) => fail(&*error, EXIT_FAILURE),
     }
 }
 
-fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+fn run_command(command: Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Store(command) => store_command::run(command),
+        Command::Health { url } => {
+            health_command::run(url, std::env::var("RENDEZVOUS_ADMIN_LISTEN").ok())?;
+            print(b"ready\n")
+        }
+        Command::Completions { shell } => print(&settings::completions(shell)),
+        Command::Man => print(&settings::man_page()?),
+    }
+}
+
+fn print(text: &[u8]) -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    Ok(out.flush()?)
+}
+
+fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
     // Bound first: pulses that come while the store is loaded wait in the sockets. (A signal meanwhile just ends the process.)
     let listeners = Listeners::bind(settings)?;
     let port = listeners.udp_addresses()?.first().map_or(0, SocketAddr::port);

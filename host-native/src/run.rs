@@ -1,6 +1,5 @@
 //! The server from its first line to its last.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -8,7 +7,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use rendezvous_protocol::Millis;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::spawn_blocking;
 
 use crate::housekeeping::Housekeeping;
@@ -17,6 +16,7 @@ use crate::http::{HttpServer, Options, admin};
 use crate::listeners::UDP_RECEIVE_BUFFER;
 use crate::settings::{Settings, Store};
 use crate::store::Unwritten;
+use crate::supervisor::{self, Watchdog};
 use crate::tls::Tls;
 use crate::udp::UdpThreads;
 use crate::{Listeners, Node};
@@ -24,7 +24,8 @@ use crate::{Listeners, Node};
 /// Serves the clients of `node` on `listeners` until `shutdown` completes, then finishes the requests that were begun, writes what
 /// is still to be written to the store, and returns.
 ///
-/// Pulses are answered for as long as requests are.
+/// Pulses are answered for as long as requests are, and so is the operator. A supervisor that wants to be told (sd_notify(3)) is
+/// told when clients are served, that all is well, and when that ends.
 ///
 /// # Errors
 /// [`RunError`]
@@ -38,9 +39,13 @@ pub async fn run(
     let admin = listeners.admin_addresses()?;
     let receive_buffer = listeners.smallest_receive_buffer;
     let public = Arc::clone(&listeners.public);
+    // Without TLS, too: or else the signal would end the process.
+    let hangup = signal(SignalKind::hangup())?;
     let node = Arc::new(node);
     let running = Running::start(Arc::clone(&node), listeners, settings.simulator.as_deref())?;
-    announce(&udp, &http, &admin, settings, node.stats().records);
+    let clients = node.stats().records;
+    announce(&udp, &http, &admin, settings, clients);
+    supervisor::ready(&format!("serving, with {clients} clients from the store {}", settings.store));
     if receive_buffer < UDP_RECEIVE_BUFFER {
         tracing::warn!(
             given_bytes = receive_buffer,
@@ -51,8 +56,11 @@ pub async fn run(
     warn_of_what_is_open(&http, settings, &public);
     tokio::select! {
         () = shutdown => {}
-        never = reload_when_told(public.tls.as_deref()) => match never? {},
+        () = reload_when_told(hangup, public.tls.as_deref()) => {}
     }
+    // Whoever routes clients is to look elsewhere before anything ends.
+    node.note_draining();
+    supervisor::stopping();
     Ok(running.stop().await?)
 }
 
@@ -113,9 +121,9 @@ struct Running {
 
 impl Running {
     fn start(node: Arc<Node>, listeners: Listeners, simulator: Option<&Path>) -> io::Result<Self> {
-        let udp: Vec<_> = listeners.udp.into_iter().flatten().map(Arc::new).collect();
+        let udp: Vec<_> = listeners.udp.into_iter().flatten().collect();
         Ok(Self {
-            housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone())?,
+            housekeeping: Housekeeping::start(Arc::clone(&node), udp.clone(), Watchdog::from_environment())?,
             udp: UdpThreads::start(&node, udp)?,
             http: HttpServer::start(
                 Routes::new(Arc::clone(&node)),
@@ -134,7 +142,9 @@ impl Running {
     }
 
     async fn stop(self) -> Result<(), Unwritten> {
-        tokio::join!(self.http.stop(), self.admin.stop());
+        self.http.stop().await;
+        // Until now it said that the server is not ready.
+        self.admin.stop().await;
         drop(self.udp);
         drop(self.housekeeping);
         let node = Arc::clone(&self.node);
@@ -149,11 +159,8 @@ impl Running {
 }
 
 /// Reads the certificate again at each SIGHUP. If it cannot be used, the last one stays in use.
-async fn reload_when_told(tls: Option<&Tls>) -> io::Result<Infallible> {
-    // Without TLS, too: or else the signal would end the process.
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        hangup.recv().await;
+async fn reload_when_told(mut hangup: Signal, tls: Option<&Tls>) {
+    while hangup.recv().await.is_some() {
         match tls.map(Tls::reload) {
             None => tracing::info!("SIGHUP: there is nothing to read again"),
             Some(Ok(())) => {

@@ -15,12 +15,15 @@ mod check;
 mod commands;
 mod invocation;
 mod limits;
+mod manual;
 mod options;
+mod print;
 mod values;
 
 pub use commands::{Command, StoreCommand, StorePath};
 pub use invocation::{Exit, Invocation, from_args, from_process};
 pub use limits::{ConnectionLimits, RateLimit, RateLimits};
+pub use manual::{completions, man_page};
 pub use values::{LogFormat, LogLevel, Store};
 
 /// Port of the pulses (specification, UDP Heartbeating).
@@ -31,7 +34,7 @@ pub const DEFAULT_HTTP_PORT: u16 = 5025;
 pub const DEFAULT_ADMIN_PORT: u16 = 5026;
 
 /// The checked settings of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where to receive pulses; at least one address. Port 0 lets the system choose.
     pub udp_listen: Vec<SocketAddr>,

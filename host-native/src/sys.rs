@@ -8,8 +8,10 @@ use std::os::fd::{AsFd, AsRawFd};
 use nix::errno::Errno;
 use nix::libc;
 
+mod inherited;
 mod mmsg;
 
+pub(crate) use inherited::inherited;
 pub(crate) use mmsg::Batch;
 
 /// How many datagrams the kernel dropped on their way into this socket, mostly because its receive buffer was full: what

@@ -1,6 +1,6 @@
 //! Stopping: every request that was begun is answered, and nothing holds the end up for long.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rendezvous_tests::process::Process;
+use rendezvous_tests::size::Size;
+use rendezvous_tests::target::Target;
 use rendezvous_tests::timing::{attempt, attempt_alone, too_slow};
 
 /// How long the end may take, from the signal on.
@@ -19,6 +21,16 @@ const CONNECTIONS: usize = 16;
 
 /// How long a connection may be idle without being taken for idle by a server that winds down.
 const MAY_BE_IDLE: Duration = Duration::from_millis(250);
+
+/// Who sends 5,000 requests a second, together.
+const SENDERS: u32 = 20;
+
+/// How often each of them sends one.
+const SEND_EVERY: Duration = Duration::from_millis(4);
+
+/// A connection that the kernel has completed and the server not yet taken is reset when the listener is closed, so within
+/// moments. One that the server has taken, it keeps for longer than this, request or not.
+const MAY_BE_RESET: Duration = Duration::from_millis(100);
 
 const REQUEST: &[u8] = b"POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
 
@@ -47,6 +59,80 @@ fn sigterm_under_load_cuts_off_no_request() {
             assert!(answered.into_inner() >= 1000);
         });
     }
+}
+
+#[test]
+fn sigterm_at_5000_requests_a_second_fails_none_that_was_accepted() {
+    for _ in 0..Size::get().pick("SIGTERMs under 5,000 requests a second", 5, 5, 20) {
+        attempt_alone("sigterm_at_5000_requests_a_second_fails_none_that_was_accepted", || {
+            let mut process = Process::start(&["--no-limits"]);
+            let address = process.addresses("(http)")[0];
+            let (begin, answered) = (Instant::now(), AtomicU64::new(0));
+            let (signalled, tallies) = thread::scope(|scope| {
+                let answered = &answered;
+                let senders: Vec<_> = (0..SENDERS)
+                    .map(|number| {
+                        let first = begin + number * SEND_EVERY / SENDERS;
+                        scope.spawn(move || send_on_time(address, first, answered))
+                    })
+                    .collect();
+                thread::sleep(Duration::from_millis(500));
+                let before = answered.load(Ordering::Relaxed);
+                thread::sleep(Duration::from_secs(1));
+                let rate = answered.load(Ordering::Relaxed) - before;
+                process.signal(Signal::SIGTERM);
+                let signalled = Instant::now();
+                let tallies: Vec<Tally> = (senders.into_iter())
+                    .map(|sender| sender.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect();
+                println!("{rate} requests/s");
+                if rate < 4500 {
+                    too_slow();
+                }
+                (signalled, tallies)
+            });
+            let status = process.wait();
+            let took = signalled.elapsed();
+            let failed: Vec<_> = tallies.iter().flat_map(|tally| &tally.failed).collect();
+            let not_accepted: u64 = tallies.iter().map(|tally| tally.not_accepted).sum();
+            println!(
+                "ended {took:?} after the signal; {not_accepted} requests on connections that were never accepted"
+            );
+            assert_eq!(status.code(), Some(0), "{:#?}", process.log());
+            assert!(failed.is_empty(), "{failed:?}");
+            assert!(took < Duration::from_secs(2), "{took:?}");
+            // Whatever it did, it has told.
+            let log = process.log();
+            let registered = log.iter().find_map(|line| line["registered"].as_u64());
+            assert_eq!(registered, Some(answered.into_inner()), "{log:#?}");
+        });
+    }
+}
+
+#[test]
+fn the_operator_is_answered_until_the_last_client_is() {
+    attempt("the_operator_is_answered_until_the_last_client_is", || {
+        let mut process = Process::start(&[]);
+        let mut stalled = Connection::open(&process);
+        stalled.send(&REQUEST[..30]);
+        thread::sleep(Duration::from_millis(50));
+        process.signal(Signal::SIGTERM);
+        let signalled = Instant::now();
+        // Well after the listener for clients is closed.
+        thread::sleep(Duration::from_millis(1500));
+        assert!(
+            TcpStream::connect(process.addresses("(http)")[0]).is_err(),
+            "clients are not accepted any more"
+        );
+        let admin = process.addresses("(admin)")[0];
+        let answer = Target::new(format!("http://{admin}"), admin)
+            .send_raw(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        assert!(answer.starts_with("HTTP/1.1 ") && !answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        stalled.send(&REQUEST[30..]);
+        assert!(stalled.receive().is_last);
+        assert_ends(&mut process, signalled, 0);
+        assert!(TcpStream::connect(admin).is_err());
+    });
 }
 
 #[test]
@@ -161,6 +247,52 @@ fn load(address: SocketAddr, answered: &AtomicU64) {
     }
 }
 
+/// What came of the requests of one sender.
+#[derive(Default)]
+struct Tally {
+    /// Those on connections that the server never took.
+    not_accepted: u64,
+    /// How the others failed.
+    failed: Vec<String>,
+}
+
+/// Registers at planned moments, whether the answers are slow or not, over a connection for as long as that is kept, and over
+/// another then, until the server takes no more of them.
+fn send_on_time(address: SocketAddr, first: Instant, answered: &AtomicU64) -> Tally {
+    let mut tally = Tally::default();
+    let mut connection: Option<Connection> = None;
+    let mut last = Instant::now();
+    for number in 0.. {
+        thread::sleep((first + number * SEND_EVERY).saturating_duration_since(Instant::now()));
+        let (mut open, is_new) = match connection.take() {
+            Some(open) => (open, false),
+            None => match Connection::try_to(address) {
+                Ok(open) => (open, true),
+                Err(error) => {
+                    let refused =
+                        matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
+                    assert!(refused, "{error}");
+                    break;
+                }
+            },
+        };
+        if !is_new && last.elapsed() > MAY_BE_IDLE {
+            too_slow();
+        }
+        let begun = Instant::now();
+        match open.0.get_mut().write_all(REQUEST).and_then(|()| open.try_receive()) {
+            Ok(answer) => {
+                answered.fetch_add(1, Ordering::Relaxed);
+                last = Instant::now();
+                connection = Some(open).filter(|_| !answer.is_last);
+            }
+            Err(_) if is_new && begun.elapsed() < MAY_BE_RESET => tally.not_accepted += 1,
+            Err(error) => tally.failed.push(format!("after {:?}: {error}", begun.elapsed())),
+        }
+    }
+    tally
+}
+
 /// An HTTP connection that can send half a request.
 struct Connection(BufReader<TcpStream>);
 
@@ -175,9 +307,15 @@ impl Connection {
     }
 
     fn to(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        Self(BufReader::new(stream))
+        Self::try_to(address).unwrap()
+    }
+
+    fn try_to(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        // Whole requests are written at once.
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -186,18 +324,21 @@ impl Connection {
 
     /// Takes one answer, which must be a success.
     fn receive(&mut self) -> Answer {
+        self.try_receive().unwrap_or_else(|error| panic!("closed before the answer was complete: {error}"))
+    }
+
+    fn try_receive(&mut self) -> io::Result<Answer> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert!(
-                self.0.read_line(&mut head).unwrap() > 0,
-                "closed before the answer was complete: {head}"
-            );
+            if self.0.read_line(&mut head)? == 0 {
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, head));
+            }
         }
         let head = head.to_ascii_lowercase();
         assert!(head.starts_with("http/1.1 200 "), "{head}");
         let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let length = header("content-length").unwrap().parse().unwrap();
-        std::io::Read::read_exact(&mut self.0, &mut vec![0; length]).unwrap();
-        Answer { is_last: header("connection") == Some("close") }
+        self.0.read_exact(&mut vec![0; length])?;
+        Ok(Answer { is_last: header("connection") == Some("close") })
     }
 }

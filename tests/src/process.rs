@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -158,14 +158,25 @@ pub fn log_until_stopped(mut command: Command, reads_on: bool) -> (ExitStatus, V
 
 /// A child that does not outlive the test.
 #[derive(Debug)]
-struct OwnedChild(Child);
+pub struct OwnedChild(Child);
 
 impl OwnedChild {
+    /// Starts it.
+    pub fn spawn(mut command: Command) -> Self {
+        Self(command.spawn().expect("the program starts"))
+    }
+
+    /// Its standard output, which must be a pipe.
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().expect("a pipe")
+    }
+
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.0.id().try_into().expect("a process id")), signal).expect("it is there");
     }
 
-    fn wait(&mut self) -> ExitStatus {
+    /// Waits until it has ended, and says how.
+    pub fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("a child") {
@@ -195,26 +206,33 @@ pub fn command() -> Command {
     command
 }
 
-/// Builds the program as this test was built, and says where it is. Cargo only builds it unasked for tests in its
-/// own package.
+/// Where an example of this package is, built as this test was.
+pub fn example(name: &str) -> PathBuf {
+    build(&format!("--example={name}"))
+}
+
 fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        // The whole workspace, so that its dependencies have the features they were built with for this test.
-        build.args(["build", "--workspace", "--bin=rendezvous", "--message-format=json"]);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        let output = build.stderr(Stdio::inherit()).output().expect("cargo runs");
-        assert!(output.status.success(), "the program does not build");
-        output
-            .stdout
-            .split(|&byte| byte == b'\n')
-            .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("cargo says where the program is")
-    })
+    BINARY.get_or_init(|| build("--bin=rendezvous"))
+}
+
+/// Builds a program as this test was built, and says where it is. Cargo only builds those unasked that are in the test's own
+/// package, and examples only for some ways to call it.
+fn build(target: &str) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    // The whole workspace, so that its dependencies have the features they were built with for this test.
+    build.args(["build", "--workspace", target, "--message-format=json"]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let output = build.stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(output.status.success(), "the program does not build");
+    output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("cargo says where the program is")
 }

@@ -38,11 +38,15 @@ impl Options {
                 .ok_or_else(|| InvalidSettings(format!("--reply-width: {bytes} is not 1, 2 or 4")))?,
         };
         let unlimited = self.no_limits.unwrap_or(false);
-        let rate = |given: Option<RateLimit>, (count, burst)| {
-            given.unwrap_or(if unlimited { RateLimit::NONE } else { RateLimit::per_second(count, burst) })
+        let rate = |given: Option<RateLimit>, (count, burst)| match given {
+            Some(rate) => rate,
+            None if unlimited => RateLimit::NONE,
+            None => RateLimit::per_second(count, burst),
         };
-        let number = |given: Option<NonZeroUsize>, default| {
-            given.or(NonZeroUsize::new(default).filter(|_| !unlimited)).unwrap_or(NonZeroUsize::MAX)
+        let number = |given: Option<NonZeroUsize>, default| match given {
+            Some(number) => number,
+            None if unlimited => NonZeroUsize::MAX,
+            None => default,
         };
         if self.max_header_bytes.is_some_and(|bytes| bytes < MIN_HEADER_BYTES) {
             return Err(InvalidSettings(format!(
@@ -75,7 +79,7 @@ impl Options {
             timing,
             reply_width,
             store: self.store.unwrap_or_default(),
-            max_clients: number(self.max_clients, 1_000_000),
+            max_clients: number(self.max_clients, const { NonZeroUsize::new(1_000_000).unwrap() }),
             rates: RateLimits {
                 registrations: rate(self.limit_registrations, (1, 100)),
                 registrations_per_site: rate(self.limit_registrations_per_site, (10, 1000)),
@@ -84,8 +88,11 @@ impl Options {
                 lookups: rate(self.limit_lookups, (50, 500)),
             },
             connections: ConnectionLimits {
-                total: number(self.max_connections, 4096),
-                per_address: number(self.max_connections_per_address, 256),
+                total: number(self.max_connections, const { NonZeroUsize::new(4096).unwrap() }),
+                per_address: number(
+                    self.max_connections_per_address,
+                    const { NonZeroUsize::new(256).unwrap() },
+                ),
                 header_bytes: self.max_header_bytes.unwrap_or(16 << 10),
                 headers: self.max_headers.unwrap_or(const { NonZeroUsize::new(64).unwrap() }),
                 uri_bytes: self.max_uri_bytes.unwrap_or(const { NonZeroUsize::new(1024).unwrap() }),
@@ -103,6 +110,21 @@ impl Options {
             },
             log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
         })
+    }
+}
+
+impl Settings {
+    /// Whether the files that these settings name for HTTPS can be read.
+    ///
+    /// # Errors
+    /// [`InvalidSettings`] names the first that cannot.
+    pub fn check_files(&self) -> Result<(), InvalidSettings> {
+        let Some(tls) = &self.tls else { return Ok(()) };
+        for (flag, path) in [("--tls-cert", &tls.cert), ("--tls-key", &tls.key)] {
+            std::fs::read(path)
+                .map_err(|error| InvalidSettings(format!("{flag}: {}: {error}", path.display())))?;
+        }
+        Ok(())
     }
 }
 

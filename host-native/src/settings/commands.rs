@@ -4,12 +4,26 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap_complete::Shell;
+
 /// What else the program can do.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Command {
     /// Look at a store, save it, or make one. No server may have it open
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Ask a running server whether it is ready; the exit code is 0 if it is, and 1 if not
+    Health {
+        /// What to ask, http only [default: /readyz of the first address in RENDEZVOUS_ADMIN_LISTEN, or of 127.0.0.1:5026]
+        url: Option<String>,
+    },
+    /// Write what completes this program's options in a shell to standard output
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the manual page to standard output
+    Man,
 }
 
 /// What can be done with a store that no server has open.

@@ -15,6 +15,10 @@ use super::{InvalidSettings, Settings};
 pub enum Invocation {
     /// Serve.
     Serve(Box<Settings>),
+    /// Say whether it could serve with these settings, as far as one can tell without binding or opening anything.
+    Check(Box<Settings>),
+    /// Print the settings.
+    Print(Box<Settings>),
     /// Something else.
     Run(Command),
 }
@@ -44,7 +48,9 @@ pub fn from_process() -> Result<Invocation, Exit> {
 pub fn from_args(args: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Settings, Exit> {
     match read(CommandLine::command().mut_args(|arg| arg.env(None::<&str>)), args)? {
         Invocation::Serve(settings) => Ok(*settings),
-        Invocation::Run(_) => Err(Exit::Invalid(InvalidSettings("these arguments are no server's".into()))),
+        Invocation::Check(_) | Invocation::Print(_) | Invocation::Run(_) => {
+            Err(Exit::Invalid(InvalidSettings("these arguments are no server's".into())))
+        }
     }
 }
 
@@ -71,7 +77,12 @@ fn read(
     }
     let file = command_line.config.as_deref().map(read_file).transpose().map_err(Exit::Invalid)?;
     let settings = command_line.options.or(file.unwrap_or_default()).check().map_err(Exit::Invalid)?;
-    Ok(Invocation::Serve(Box::new(settings)))
+    let settings = Box::new(settings);
+    Ok(match (command_line.check_config, command_line.print_config) {
+        (true, _) => Invocation::Check(settings),
+        (false, true) => Invocation::Print(settings),
+        (false, false) => Invocation::Serve(settings),
+    })
 }
 
 /// A rendezvous server: clients behind NATs register over HTTP, keep a UDP mapping alive with a pulse, and look up
@@ -81,7 +92,7 @@ fn read(
 /// named by --config (pulse-interval = "30s"). A flag wins over the environment, the environment over the file.
 #[derive(Debug, Parser)]
 #[command(name = "rendezvous", version, mut_args(|arg| arg.hide_env(true)), disable_help_subcommand = true, args_conflicts_with_subcommands = true)]
-struct CommandLine {
+pub(super) struct CommandLine {
     /// Serves without one.
     #[command(subcommand)]
     command: Option<Command>,
@@ -90,11 +101,19 @@ struct CommandLine {
     #[arg(long, value_name = "FILE", env = "RENDEZVOUS_CONFIG")]
     config: Option<PathBuf>,
 
+    /// Say whether the settings are fine, and do not serve
+    #[arg(long, conflicts_with = "print_config")]
+    check_config: bool,
+
+    /// Print the settings that all of this adds up to, as such a file, and do not serve
+    #[arg(long)]
+    print_config: bool,
+
     #[command(flatten)]
     options: Options,
 }
 
-fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
+pub(super) fn read_file(path: &Path) -> Result<Options, InvalidSettings> {
     let invalid = |what: String| InvalidSettings(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| invalid(error.to_string()))?;
     toml::from_str(&text).map_err(|error| {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rendezvous_protocol::Rate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// How often things may happen. What is beyond it is refused, or not answered at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,12 @@ impl fmt::Display for RateLimit {
         let Some(rate) = self.0 else { return f.write_str("none") };
         let unit = UNITS.iter().find(|(_, millis)| *millis == rate.per().0).map_or("?", |(unit, _)| unit);
         write!(f, "{}/{unit} burst {}", rate.count(), rate.burst())
+    }
+}
+
+impl Serialize for RateLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

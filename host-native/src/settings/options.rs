@@ -1,11 +1,11 @@
-//! The options, once: clap reads them from flags and the environment, serde from the file.
+//! The options, once: clap reads them from flags and the environment, serde from the file, and writes them as one.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::limits::RateLimit;
 use super::values::{HumanDuration, LogFormat, LogLevel, Store};
@@ -18,10 +18,14 @@ const TLS: &str = "TLS and proxies";
 macro_rules! options {
     ($($(#[$attribute:meta])* $name:ident: $type:ty,)*) => {
         /// What one source says.
-        #[derive(Debug, Default, clap::Args, Deserialize)]
+        #[derive(Debug, Default, clap::Args, Deserialize, Serialize)]
         #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
         pub(super) struct Options {
-            $($(#[$attribute])* pub(super) $name: Option<$type>,)*
+            $(
+                $(#[$attribute])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub(super) $name: Option<$type>,
+            )*
         }
 
         impl Options {

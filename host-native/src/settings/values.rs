@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use rendezvous_protocol::Millis;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A duration as people write it: `30s`, `3m`, `1m 30s`, `200ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -31,6 +31,18 @@ impl TryFrom<String> for HumanDuration {
 
     fn try_from(text: String) -> Result<Self, String> {
         text.parse()
+    }
+}
+
+impl fmt::Display for HumanDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0.into()).fmt(f)
+    }
+}
+
+impl Serialize for HumanDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -83,8 +95,20 @@ impl fmt::Display for Store {
     }
 }
 
+impl Serialize for Store {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Redb(path) if path.to_str().is_none() => {
+                // What is displayed of it would be another path.
+                Err(serde::ser::Error::custom("the path of the store is not UTF-8"))
+            }
+            Self::Memory | Self::Redb(_) => serializer.collect_str(self),
+        }
+    }
+}
+
 /// The form of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
@@ -94,7 +118,7 @@ pub enum LogFormat {
 }
 
 /// The importance of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum LogLevel {
     /// What stops the server from doing its work.
@@ -118,7 +142,9 @@ mod tests {
         for (text, millis) in
             [("30s", 30_000), ("3m", 180_000), ("1m 30s", 90_000), ("200ms", 200), ("0s", 0)]
         {
-            assert_eq!(text.parse(), Ok(HumanDuration(Millis(millis))), "{text}");
+            let duration = HumanDuration(Millis(millis));
+            assert_eq!(text.parse(), Ok(duration), "{text}");
+            assert_eq!(duration.to_string(), text);
         }
         for text in ["", "30", "-1s", "1.5us", "1us", "999ns", "99999999999999999999s", "600000000years"] {
             assert!(text.parse::<HumanDuration>().is_err(), "{text}");
