@@ -50,6 +50,11 @@ impl Target {
         Self { http: http.into(), udp, agent: config.build().into() }
     }
 
+    /// Its base URL.
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
     /// Where it takes pulses.
     pub fn udp(&self) -> SocketAddr {
         self.udp

@@ -1,0 +1,178 @@
+//! One request over a raw socket, and what comes back.
+
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use rendezvous_protocol::http::{PROBLEM_CONTENT_TYPE, Problem};
+
+/// In a list of statuses: the connection is closed without an answer.
+pub(super) const CLOSED: u16 = 0;
+
+/// How long the server may be silent before the test takes it that nothing more comes.
+const QUIET: Duration = Duration::from_millis(40);
+
+/// How long to wait for the end of a connection that must end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the HTTP library refuses by itself, before there is a route, may be a bare status.
+const BARE: [u16; 3] = [400, 414, 431];
+
+/// A request that no good client sends.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    /// The section of the standard, and what is wrong.
+    pub name: String,
+    /// What is sent, with marks that [`Case::filled`] replaces.
+    pub bytes: Cow<'static, [u8]>,
+    /// What the one answer may be, or [`CLOSED`].
+    pub statuses: &'static [u16],
+}
+
+/// A case of these bytes.
+pub(super) fn case(name: &str, bytes: &'static [u8], statuses: &'static [u16]) -> Case {
+    Case { name: name.to_owned(), bytes: Cow::Borrowed(bytes), statuses }
+}
+
+/// A case of bytes that are put together.
+pub(super) fn made(name: impl Into<String>, bytes: Vec<u8>, statuses: &'static [u16]) -> Case {
+    Case { name: name.into(), bytes: Cow::Owned(bytes), statuses }
+}
+
+impl Case {
+    /// The bytes, with these in place of the marks:
+    ///
+    /// - `[AUTH]`: a header with the key of a client that may well be heard of;
+    /// - `[VICTIM]`: one with the key of the client that nothing may happen to;
+    /// - `[LOGOUT]`: a whole request that logs the victim out, and `[SIZE]`: its length in hex;
+    /// - `[REST]`: how many bytes follow the first empty line.
+    pub(super) fn filled(&self, caller: &str, victim: &str) -> Vec<u8> {
+        let victim = format!("Authorization: Bearer {victim}\r\n");
+        let logout = format!("POST /logout HTTP/1.1\r\nHost: x\r\n{victim}\r\n");
+        let size = format!("{:x}", logout.len());
+        let caller = format!("Authorization: Bearer {caller}\r\n");
+        let bytes = replaced(&self.bytes, b"[SIZE]", size.as_bytes());
+        let bytes = replaced(&bytes, b"[LOGOUT]", logout.as_bytes());
+        let bytes = replaced(&bytes, b"[VICTIM]", victim.as_bytes());
+        let bytes = replaced(&bytes, b"[AUTH]", caller.as_bytes());
+        let rest = bytes.len() - head_len(&bytes);
+        replaced(&bytes, b"[REST]", rest.to_string().as_bytes())
+    }
+}
+
+/// How the bytes of a case get to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// All in one write, and then a look whether the server says more than it should.
+    Whole,
+    /// First what a server takes for the head, then the rest: it may have answered meanwhile.
+    HeadFirst,
+    /// All in one write, and the end of the stream: the quickest.
+    Ended,
+}
+
+/// Sends the bytes, and returns all that comes back until the connection ends.
+pub(super) fn exchange(address: SocketAddr, bytes: &[u8], delivery: Delivery) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).expect("the server accepts");
+    stream.set_nodelay(true).unwrap();
+    let mut answer = vec![];
+    match delivery {
+        Delivery::Whole | Delivery::Ended => write(&mut stream, bytes),
+        Delivery::HeadFirst => {
+            let (head, rest) = bytes.split_at(head_len(bytes));
+            write(&mut stream, head);
+            thread::sleep(Duration::from_millis(5));
+            write(&mut stream, rest);
+        }
+    }
+    if delivery != Delivery::Ended {
+        read_until(&mut stream, QUIET, &mut answer);
+    }
+    // A server that waits for more must take this for the end.
+    let _ = stream.shutdown(Shutdown::Write);
+    assert!(read_until(&mut stream, PATIENCE, &mut answer), "the connection does not end");
+    answer
+}
+
+/// The statuses of the answers, without the interim ones (1xx). Each error must say what it is about, unless the request was a
+/// HEAD.
+///
+/// # Errors
+/// What is wrong with them.
+pub(super) fn statuses(received: &[u8], asked_for_head: bool) -> Result<Vec<u16>, String> {
+    let text = String::from_utf8_lossy(received);
+    let mut found = vec![];
+    for answer in text.split("HTTP/1.").skip(1) {
+        let status = answer.get(2..5).and_then(|digits| digits.parse().ok()).ok_or("no status")?;
+        if status < 200 {
+            continue;
+        }
+        found.push(status);
+        if status >= 400 && !asked_for_head {
+            check_problem(status, answer)?;
+        }
+    }
+    if found.is_empty() && !received.is_empty() && !text.starts_with("HTTP/1.") {
+        return Err("this is no answer".into());
+    }
+    Ok(found)
+}
+
+/// An error is a problem (RFC 9457), or, if no route was asked, may be nothing but a status.
+fn check_problem(status: u16, answer: &str) -> Result<(), String> {
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of the head")?;
+    let head = head.to_ascii_lowercase();
+    if body.is_empty() && BARE.contains(&status) && head.contains("content-length: 0") {
+        return Ok(());
+    }
+    let problem: Problem =
+        serde_json::from_str(body).map_err(|error| format!("{status} is no problem: {error}"))?;
+    if problem.status != status
+        || problem.ok
+        || !head.contains(&format!("content-type: {PROBLEM_CONTENT_TYPE}"))
+    {
+        return Err(format!("{status} is a problem of another kind"));
+    }
+    Ok(())
+}
+
+/// A server that has closed its side is heard later, when what it said is read.
+fn write(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    let _ = stream.write_all(bytes);
+}
+
+/// Reads until nothing comes for so long, or until the end; says whether it was the end.
+fn read_until(stream: &mut TcpStream, quiet: Duration, answer: &mut Vec<u8>) -> bool {
+    stream.set_read_timeout(Some(quiet)).unwrap();
+    let mut buffer = [0; 4096];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return true,
+            Ok(len) => answer.extend(&buffer[..len]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return false;
+            }
+            // Reset: what was unread when it closed. That is an end, too.
+            Err(_) => return true,
+        }
+    }
+}
+
+fn head_len(bytes: &[u8]) -> usize {
+    bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4)
+}
+
+fn replaced(bytes: &[u8], mark: &[u8], with: &[u8]) -> Vec<u8> {
+    let mut result = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(mark.len()).position(|window| window == mark) {
+        result.extend(&rest[..at]);
+        result.extend(with);
+        rest = &rest[at + mark.len()..];
+    }
+    result.extend(rest);
+    result
+}
