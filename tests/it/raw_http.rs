@@ -15,7 +15,7 @@ use ureq::http::Method;
 use self::exchange::{Case, Delivery, exchange, statuses};
 
 mod cases;
-mod exchange;
+pub(crate) mod exchange;
 
 /// There are as many cases at least. A case that is dropped in passing is missed.
 const CASES: usize = 250;

@@ -129,6 +129,11 @@ impl Target {
 }
 
 impl Client<'_> {
+    /// The server that it is a client of.
+    pub fn target(&self) -> &Target {
+        self.target
+    }
+
     /// Its id.
     pub fn id(&self) -> ClientId {
         self.registration.client_id

@@ -64,7 +64,7 @@ impl Case {
 
 /// How the bytes of a case get to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Delivery {
+pub(crate) enum Delivery {
     /// All in one write, and then a look whether the server says more than it should.
     Whole,
     /// First what a server takes for the head, then the rest: it may have answered meanwhile.
@@ -74,7 +74,7 @@ pub(super) enum Delivery {
 }
 
 /// Sends the bytes, and returns all that comes back until the connection ends.
-pub(super) fn exchange(address: SocketAddr, bytes: &[u8], delivery: Delivery) -> Vec<u8> {
+pub(crate) fn exchange(address: SocketAddr, bytes: &[u8], delivery: Delivery) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_nodelay(true).unwrap();
     let mut answer = vec![];
