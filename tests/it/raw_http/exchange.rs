@@ -49,10 +49,10 @@ impl Case {
     /// - `[LOGOUT]`: a whole request that logs the victim out, and `[SIZE]`: its length in hex;
     /// - `[REST]`: how many bytes follow the first empty line.
     pub(super) fn filled(&self, caller: &str, victim: &str) -> Vec<u8> {
-        let victim = format!("Authorization: Bearer {victim}\r\n");
+        let victim = auth(victim);
         let logout = format!("POST /logout HTTP/1.1\r\nHost: x\r\n{victim}\r\n");
         let size = format!("{:x}", logout.len());
-        let caller = format!("Authorization: Bearer {caller}\r\n");
+        let caller = auth(caller);
         let bytes = replaced(&self.bytes, b"[SIZE]", size.as_bytes());
         let bytes = replaced(&bytes, b"[LOGOUT]", logout.as_bytes());
         let bytes = replaced(&bytes, b"[VICTIM]", victim.as_bytes());
@@ -60,6 +60,15 @@ impl Case {
         let rest = bytes.len() - head_len(&bytes);
         replaced(&bytes, b"[REST]", rest.to_string().as_bytes())
     }
+}
+
+/// A request that is answered with 200, and after which the connection stays.
+pub(super) fn good(caller: &str) -> Vec<u8> {
+    format!("POST /verify HTTP/1.1\r\nHost: x\r\n{}\r\n", auth(caller)).into_bytes()
+}
+
+fn auth(key: &str) -> String {
+    format!("Authorization: Bearer {key}\r\n")
 }
 
 /// How the bytes of a case get to the server.
@@ -96,35 +105,39 @@ pub(crate) fn exchange(address: SocketAddr, bytes: &[u8], delivery: Delivery) ->
     answer
 }
 
-/// The statuses of the answers, without the interim ones (1xx). Each error must say what it is about, unless the request was a
-/// HEAD.
+/// The statuses of the answers, without the interim ones (1xx). Each error must say what it is about, unless it is the answer
+/// number `head`, to a HEAD request.
 ///
 /// # Errors
 /// What is wrong with them.
-pub(super) fn statuses(received: &[u8], asked_for_head: bool) -> Result<Vec<u16>, String> {
-    let text = String::from_utf8_lossy(received);
+pub(super) fn statuses(received: &[u8], head: Option<usize>) -> Result<Vec<u16>, String> {
+    let mut rest = std::str::from_utf8(received).map_err(|error| error.to_string())?;
     let mut found = vec![];
-    for answer in text.split("HTTP/1.").skip(1) {
-        let status = answer.get(2..5).and_then(|digits| digits.parse().ok()).ok_or("no status")?;
+    while !rest.is_empty() {
+        let (fields, after) = rest.split_once("\r\n\r\n").ok_or_else(|| format!("no answer: {rest:?}"))?;
+        let fields = fields.to_ascii_lowercase();
+        let status = fields.strip_prefix("http/1.").and_then(|line| line.get(2..5)?.parse().ok());
+        let status = status.ok_or_else(|| format!("no status: {fields:?}"))?;
+        let len =
+            fields.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+        let (body, next) = after
+            .split_at_checked(if head == Some(found.len()) { 0 } else { len })
+            .ok_or_else(|| format!("{status} is cut off"))?;
+        rest = next;
         if status < 200 {
             continue;
         }
-        found.push(status);
-        if status >= 400 && !asked_for_head {
-            check_problem(status, answer)?;
+        if status >= 400 && head != Some(found.len()) {
+            check_problem(status, &fields, body)?;
         }
-    }
-    if found.is_empty() && !received.is_empty() && !text.starts_with("HTTP/1.") {
-        return Err("this is no answer".into());
+        found.push(status);
     }
     Ok(found)
 }
 
 /// An error is a problem (RFC 9457), or, if no route was asked, may be nothing but a status.
-fn check_problem(status: u16, answer: &str) -> Result<(), String> {
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of the head")?;
-    let head = head.to_ascii_lowercase();
-    if body.is_empty() && BARE.contains(&status) && head.contains("content-length: 0") {
+fn check_problem(status: u16, head: &str, body: &str) -> Result<(), String> {
+    if body.is_empty() && BARE.contains(&status) {
         return Ok(());
     }
     let problem: Problem =
