@@ -9,6 +9,7 @@ mod codecs;
 mod corpus;
 mod crowds;
 mod deadlines;
+mod hardening;
 mod harness;
 mod leftovers;
 mod lifecycle;

@@ -50,6 +50,11 @@ impl Target {
         Self { http: http.into(), udp, agent: config.build().into() }
     }
 
+    /// Its base URL.
+    pub fn http(&self) -> &str {
+        &self.http
+    }
+
     /// Where it takes pulses.
     pub fn udp(&self) -> SocketAddr {
         self.udp
@@ -124,6 +129,11 @@ impl Target {
 }
 
 impl Client<'_> {
+    /// The server that it is a client of.
+    pub fn target(&self) -> &Target {
+        self.target
+    }
+
     /// Its id.
     pub fn id(&self) -> ClientId {
         self.registration.client_id
