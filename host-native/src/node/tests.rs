@@ -160,6 +160,30 @@ fn calls_that_take_several_locks_get_along() {
     assert_eq!(node.stats().records, 2200);
 }
 
+#[test]
+fn a_node_that_nobody_ticks_for_five_seconds_counts_as_stuck_until_somebody_does() {
+    let node = node();
+    pass(4999);
+    assert!(node.is_alive());
+    pass(1);
+    assert!(!node.is_alive());
+    // Pulses are no sign of housekeeping.
+    pulse(&node, ClientId::from_bytes([1; 16]), ([192, 0, 2, 7], 4000).into());
+    assert!(!node.is_alive());
+    node.tick(|| true);
+    assert!(node.is_alive());
+}
+
+#[test]
+fn looking_at_the_figures_does_not_hide_an_absence() {
+    let node = node();
+    let id = register(&node);
+    pass(gone_after());
+    assert_eq!((node.stats().records, node.stats().online), (1, 0));
+    assert_eq!(pulse(&node, id, ([192, 0, 2, 7], 4000).into()), PulseCode::OnTime, "the process did not run");
+    assert_eq!(node.stats().online, 1);
+}
+
 /// A node that ran all the time while so many clients went silent, and has not forgotten any of them yet.
 fn node_of_gone(clients: usize) -> Node {
     let node = node();
