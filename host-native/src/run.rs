@@ -164,7 +164,7 @@ async fn reload_when_told(mut hangup: Signal, tls: Option<&Tls>) {
         match tls.map(Tls::reload) {
             None => tracing::info!("SIGHUP: there is nothing to read again"),
             Some(Ok(())) => {
-                tracing::info!("SIGHUP: new connections get the certificate that was read just now")
+                tracing::info!("SIGHUP: new connections get the certificate that was read just now");
             }
             Some(Err(error)) => tracing::error!("SIGHUP: the certificate in use stays in use: {error}"),
         }

@@ -79,11 +79,12 @@ fn configure(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
         .map_err(|error| TlsError(error.to_string()))?
         .with_no_client_auth()
         .with_single_cert(chain, key)
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => {
+        .map_err(|error| {
+            if matches!(error, rustls::Error::InconsistentKeys(_)) {
                 failed("--tls-key", &files.key, &"it is not the certificate's key")
+            } else {
+                failed("--tls-cert", &files.cert, &error)
             }
-            error => failed("--tls-cert", &files.cert, &error),
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
@@ -94,10 +95,13 @@ struct Pem(PemError);
 
 impl fmt::Display for Pem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            PemError::Io(error) => error.fmt(f),
-            PemError::NoItemsFound => f.write_str("there is none in it"),
-            _ => f.write_str("it is not well-formed PEM"),
+        if let PemError::Io(error) = &self.0 {
+            return error.fmt(f);
         }
+        f.write_str(if matches!(self.0, PemError::NoItemsFound) {
+            "there is none in it"
+        } else {
+            "it is not well-formed PEM"
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! `/metrics`: what happens is counted, under names that do not grow in number, and without telling who it was.
 
 use std::collections::BTreeMap;
+use std::net::TcpStream;
 
 use rendezvous_native::Refusal;
 use rendezvous_tests::disk::SimulatedDisk;
@@ -31,7 +32,7 @@ fn what_happens_is_counted() {
     peer.logout().assert_problem(401, "unknown_client");
     client.address_of(peer.id()).assert_problem(404, "unknown_peer");
     server.node().note_refused(Refusal::Lookup, 3);
-    let _open = TcpStream::connect(server.target().http_address()).unwrap();
+    let _open = TcpStream::connect(server.target().http().trim_start_matches("http://")).unwrap();
     // The noise may be on its way still.
     assert_eq!(client.pulse(), 1020);
     let after = series(&server);
