@@ -25,6 +25,7 @@ use crate::logging::Sampled;
 pub(crate) mod admin;
 mod answer;
 mod connection;
+mod openapi;
 pub(crate) mod routes;
 
 /// How long, once told to stop, to go on accepting and serving, with `Connection: close`: busy connections come to
