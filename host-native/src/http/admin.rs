@@ -1,5 +1,5 @@
 //! What is for the operator only: its own listener, on the loopback interface unless told otherwise. So far it serves the
-//! simulator page, if there is one.
+//! description of the routes, and the simulator page, if there is one.
 
 use std::path::Path;
 
@@ -14,6 +14,8 @@ use tower_http::services::ServeDir;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::answer::refuse;
+
+mod docs;
 
 /// Beside the page's own policy, which says where its parts may come from: no other site may frame it.
 const POLICY: &str = "frame-ancestors 'none'";
@@ -31,6 +33,7 @@ pub(crate) fn router(simulator: Option<&Path>) -> Router {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
     routes
+        .merge(docs::routes())
         .fallback(async || refuse::<Body>(Rejection::NoSuchRoute))
         .method_not_allowed_fallback(async || refuse::<Body>(Rejection::MethodNotAllowed))
         .layer(set(CONTENT_SECURITY_POLICY, POLICY))
