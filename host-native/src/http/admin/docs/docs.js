@@ -60,7 +60,7 @@ function route(operation) {
     command(operation),
     good.map(([status, response]) => success(status, resolve(response))),
     bad.length > 0
-      ? [element('h4', {}, 'Errors'), table(['status', 'code', 'what', 'headers'], bad.flatMap(([status, response]) => errors(status, resolve(response))))]
+      ? [element('h4', {}, 'Errors'), table(['status', 'code', 'what'], bad.flatMap(([status, response]) => errors(status, resolve(response))))]
       : [],
   );
 }
@@ -116,7 +116,7 @@ function errors(status, { content: bodies, headers }) {
   return Object.values(bodies).flatMap(({ examples }) =>
     Object.values(examples).map((example) => {
       const { value } = resolve(example);
-      return [element('span', { class: 'status' }, status), element('code', {}, value.code), value.detail, headerList(headers, ['Cache-Control'])];
+      return [element('span', { class: 'status' }, status), element('code', {}, value.code), [value.detail, headerList(headers, ['Cache-Control'])]];
     }),
   );
 }
