@@ -31,6 +31,7 @@ mod admission;
 mod answer;
 mod connection;
 mod intake;
+mod openapi;
 mod proxy;
 pub(crate) mod routes;
 mod watched;

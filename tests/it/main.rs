@@ -14,6 +14,7 @@ mod crash_disk;
 mod crowd_restart;
 mod damage;
 mod datagrams;
+mod description;
 mod directory;
 mod disk_faults;
 mod fleet;

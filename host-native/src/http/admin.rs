@@ -7,6 +7,7 @@
 //! | `/livez`, `/readyz` | whether the process runs, and whether it should be sent clients |
 //! | `/metrics` | for Prometheus |
 //! | `/version` | which program this is |
+//! | `/docs/`, `/openapi.json` | the routes for clients, described |
 //! | `/simulator/` | the simulator page, if there is one |
 
 use std::path::Path;
@@ -31,6 +32,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::answer::{json, refuse};
 use crate::Node;
 
+mod docs;
 mod guard;
 mod health;
 mod metrics;
@@ -52,7 +54,8 @@ pub(crate) fn router(node: Arc<Node>, simulator: Option<&Path>) -> Router {
         .route("/version", get(health::version))
         .route("/status.json", get(status::status))
         .with_state(Arc::clone(&node))
-        .merge(metrics::route(node));
+        .merge(metrics::route(node))
+        .merge(docs::routes());
     let own = match simulator {
         Some(folder) => own.merge(simulator_routes(folder)),
         None => own,

@@ -16,8 +16,8 @@ use axum::{Extension, Router};
 use rendezvous_protocol::http::{parse_bearer, to_json};
 use rendezvous_protocol::{ClientId, Rejection};
 
-use super::Site;
 use super::answer::{Answer, answer, refuse, refuse_for};
+use super::{Site, openapi};
 use crate::node::Route;
 use crate::{Node, Unconfirmed};
 
@@ -36,6 +36,7 @@ impl Routes {
             .route("/logout", post(logout))
             .route("/peer/{client_id}/udp", get(peer_address))
             .route("/peer/{client_id}/udp/status", get(peer_status))
+            .merge(openapi::routes())
             .fallback(async || refuse::<Body>(Rejection::NoSuchRoute))
             .method_not_allowed_fallback(async || refuse::<Body>(Rejection::MethodNotAllowed))
             .with_state(Arc::clone(&node));

@@ -17,9 +17,6 @@ const QUIET: Duration = Duration::from_millis(40);
 /// How long to wait for the end of a connection that must end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the HTTP library refuses by itself, before there is a route, may be a bare status.
-const BARE: [u16; 3] = [400, 414, 431];
-
 /// A request that no good client sends.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
@@ -135,11 +132,8 @@ pub(super) fn statuses(received: &[u8], head: Option<usize>) -> Result<Vec<u16>,
     Ok(found)
 }
 
-/// An error is a problem (RFC 9457), or, if no route was asked, may be nothing but a status.
+/// An error is a problem (RFC 9457), whoever found it.
 fn check_problem(status: u16, head: &str, body: &str) -> Result<(), String> {
-    if body.is_empty() && BARE.contains(&status) {
-        return Ok(());
-    }
     let problem: Problem =
         serde_json::from_str(body).map_err(|error| format!("{status} is no problem: {error}"))?;
     if problem.status != status

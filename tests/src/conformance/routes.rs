@@ -171,7 +171,7 @@ checks! {
         client.status_of(peer.id()).assert_ok();
     }
 
-    /// What is no HTTP at all has no JSON answer either: a bare 400, and the connection is closed.
+    /// What is no HTTP at all has no route either: a 400 of whatever kind, and the connection is closed.
     fn what_is_not_http_is_400_and_the_connection_is_closed(target) {
         for bytes in [
             &b"hello\r\n\r\n"[..],
