@@ -12,6 +12,7 @@ mod deadlines;
 mod harness;
 mod leftovers;
 mod lifecycle;
+mod limits;
 mod model;
 mod presets;
 mod regressions;

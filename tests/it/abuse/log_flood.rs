@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::size::Size;
 use rendezvous_tests::timing::alone;
@@ -66,6 +67,9 @@ fn a_flood_is_logged_a_few_times_only() {
             }
         });
     });
+    // The log works, and all that was written before this is there.
+    process.signal(Signal::SIGHUP);
+    process.wait_for("SIGHUP");
     let lines: Vec<String> = process.log()[before..].iter().map(ToString::to_string).collect();
     println!(
         "{seconds} s of abuse ({counts:?} datagrams, requests, connections): {} lines in the log",

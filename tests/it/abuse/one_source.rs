@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{setsockopt, sockopt};
 use rendezvous_tests::dice::Dice;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::size::Size;
@@ -34,6 +35,8 @@ fn answers_to_unknown_keys_from_one_source_are_capped() {
     let server = process.target().udp();
     let keys = [FLOODER, BESIDE].map(|from| (from, register(from, http(&process))));
     let flooder = udp(FLOODER, server);
+    // So that none of a burst of answers is lost here, if this machine allows it.
+    let _ = setsockopt(&flooder, sockopt::RcvBufForce, &(4 << 20));
     let ended = AtomicBool::new(false);
     let answers = AtomicU64::new(0);
     let (sent, took, pulses) = scope(|scope| {
@@ -69,8 +72,8 @@ fn answers_to_unknown_keys_from_one_source_are_capped() {
     let answered: Vec<u64> = pulses.iter().map(|pulses| pulses.answered).collect();
     println!(
         "{sent} unknown keys from one source in {:.1} s: {answers} answers; of good clients, at the same source and beside it, \
-         {answered:?} pulses were answered 1020, {repeated} repeated; the kernel dropped {drops} datagrams; 0 answers to wrong \
-         lengths, were there any: {wrong}",
+         {answered:?} pulses were answered 1020, {repeated} repeated; the kernel dropped {drops} datagrams; {wrong} answers to wrong \
+         lengths",
         took.as_secs_f64()
     );
     let most = BURST + RATE * (took.as_secs() + 2);
