@@ -161,7 +161,7 @@ fn shared_slots_take_nothing_from_a_chosen_victim() {
     for (what, keys, per_second, (count, burst)) in [
         ("unknown keys from an address each, 100,000/s", tries, 100_000, answers),
         ("unknown keys from 100 addresses, all at once", 100, u64::MAX, answers),
-        ("registrations from an address each, 5,000/s", tries, 5000, registrations),
+        ("registrations from an address each, 2,000/s", tries, 2000, registrations),
         ("registrations from 100 addresses, all at once", 100, u64::MAX, registrations),
     ] {
         let (mut worst, mut sum) = (0, 0);
@@ -212,7 +212,7 @@ fn addresses_share_a_network_if_nobody_can_tell_their_owners_apart() {
         let v4 = Ipv4Addr::from(v4);
         let (plain, mapped) = (IpAddr::V4(v4), IpAddr::V6(v4.to_ipv6_mapped()));
         let same = Network::of(plain) == Network::of(mapped)
-            && Network::site_of(plain).or(Network::site_of(mapped)).is_none();
+            && [plain, mapped].iter().all(|ip| Network::site_of(*ip).is_none());
         let told_apart = Network::of(plain).as_bytes() != Network::of(a).as_bytes();
         if same && told_apart { Ok(()) } else { Err(format!("{v4} and {a}")) }
     });

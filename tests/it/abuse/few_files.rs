@@ -42,8 +42,10 @@ fn with_few_files_pulses_go_on_and_requests_come_back() {
         sleep(Duration::from_millis(500));
         let refused = held.iter().filter(|stream| is_refused(stream)).count();
         // Nobody gets in, but the operator.
-        let answer = Connection::new(connect(good_address, server).unwrap()).ask(&get("/none"));
-        assert!(!answer.is_ok_and(|answer| answer.status != 503), "there is a file left");
+        let mut one_more = Connection::new(connect(good_address, server).unwrap());
+        let answer = one_more.answer().unwrap();
+        assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+        assert!(answer.header("retry-after").is_some() && one_more.is_closed());
         let answer = Connection::new(connect(good_address, admin).unwrap()).ask(&get("/none")).unwrap();
         assert_eq!(answer.status, 404, "the operator's listener");
         sleep(Duration::from_secs(1));
