@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, reason = "figures, for whoever runs the tests with --nocapture")]
 
 mod absence;
+mod abuse;
 mod addresses;
 mod admin;
 mod admin_metrics;

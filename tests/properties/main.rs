@@ -13,6 +13,7 @@ mod hardening;
 mod harness;
 mod leftovers;
 mod lifecycle;
+mod limits;
 mod model;
 mod presets;
 mod recency;
