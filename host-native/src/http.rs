@@ -130,10 +130,12 @@ impl HttpServer {
         let ConnectionLimits { total, per_address, .. } = options.limits;
         let admission = Arc::new(Admission::new(total.get(), per_address.get(), counters));
         let shared = Arc::new(Shared { site, options });
+        let floods = Arc::<Sampled>::default();
         for listener in listeners {
             let acceptor = Acceptor {
                 shared: Arc::clone(&shared),
                 admission: Arc::clone(&admission),
+                floods: Arc::clone(&floods),
                 phase: phase.subscribe(),
                 connections: connections.clone(),
             };
@@ -168,6 +170,7 @@ impl HttpServer {
 struct Acceptor<S> {
     shared: Arc<Shared<S>>,
     admission: Arc<Admission>,
+    floods: Arc<Sampled>,
     phase: watch::Receiver<Phase>,
     connections: TaskTracker,
 }
@@ -209,6 +212,11 @@ impl<S: Site> Acceptor<S> {
 
     fn serve(&self, stream: TcpStream, peer: IpAddr) {
         let Some(permit) = self.admission.enter() else {
+            self.floods.log(|| {
+                tracing::warn!(
+                    "there are as many connections as there may be, and more are refused (--max-connections)"
+                );
+            });
             if self.shared.options.tls.is_none() {
                 // If it does not fit into the socket right now, so be it.
                 let _ = stream.try_write(&answer::last_words(Rejection::Unavailable));

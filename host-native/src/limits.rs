@@ -38,12 +38,24 @@ impl Limits {
     /// # Errors
     /// How long it is until they may.
     pub(crate) fn registration(&self, now: Instant, from: IpAddr) -> Result<(), Millis> {
-        // The closest first: whoever floods the server uses up what is theirs, not what is everybody's.
-        admit(&self.registrations, now, Network::of(from).as_bytes())?;
-        if let Some(site) = Network::site_of(from) {
-            admit(&self.registrations_per_site, now, site.as_bytes())?;
+        let (network, site) = (Network::of(from), Network::site_of(from));
+        let mut asked = [
+            (lock(&self.registrations), Some(network.as_bytes())),
+            (lock(&self.registrations_per_site), site.as_ref().map(Network::as_bytes)),
+            (lock(&self.registrations_in_total), Some(&[][..])),
+        ];
+        // All have to agree before any counts it: or else refused ones would use up slots that others share.
+        for (limiter, key) in &asked {
+            if let (Some(limiter), Some(key)) = (limiter, key) {
+                limiter.check(now, key)?;
+            }
         }
-        admit(&self.registrations_in_total, now, &[])
+        for (limiter, key) in &mut asked {
+            if let (Some(limiter), Some(key)) = (limiter, key) {
+                limiter.admit(now, key)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a pulse from `from` with an unknown key is answered. The others always are.
@@ -85,11 +97,11 @@ fn secret() -> [u8; 16] {
 }
 
 fn admit(limiter: &Limiter, now: Instant, key: &[u8]) -> Result<(), Millis> {
-    limiter.as_ref().map_or(Ok(()), |limiter| lock(limiter).admit(now, key))
+    lock(limiter).map_or(Ok(()), |mut limiter| limiter.admit(now, key))
 }
 
-fn lock(limiter: &Mutex<RateLimiter>) -> MutexGuard<'_, RateLimiter> {
-    limiter.lock().expect("counting does not panic")
+fn lock(limiter: &Limiter) -> Option<MutexGuard<'_, RateLimiter>> {
+    limiter.as_ref().map(|limiter| limiter.lock().expect("counting does not panic"))
 }
 
 #[cfg(test)]

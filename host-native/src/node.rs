@@ -63,6 +63,7 @@ pub struct Node {
     connections: Arc<ConnectionCounters>,
     meters: Meters,
     failures: Sampled,
+    floods: Sampled,
 }
 
 impl Node {
@@ -126,6 +127,7 @@ impl Node {
             connections: Arc::default(),
             meters: Meters::new(at),
             failures: Sampled::default(),
+            floods: Sampled::default(),
         })
     }
 

@@ -130,27 +130,39 @@ impl RateLimiter {
         }
     }
 
+    /// Whether one more would be let through.
+    ///
+    /// # Errors
+    /// How long it is until one will be, rounded up, if nobody else comes in between.
+    pub fn check(&self, now: Instant, key: &[u8]) -> Result<(), Millis> {
+        self.next(now, key).map(drop)
+    }
+
     /// Lets one more through, or not.
     ///
     /// # Errors
-    /// How long it is until one will be let through, rounded up, if nobody else comes in between.
+    /// As [`RateLimiter::check`].
     pub fn admit(&mut self, now: Instant, key: &[u8]) -> Result<(), Millis> {
-        // A slot that was never used says 1, which is not to be later than any time.
-        let now = now.as_millis().saturating_mul(1000) + 1;
-        let hash = self.hasher.hash(key);
-        let slots = [hash as u32, (hash >> 32) as u32].map(|half| half as usize);
+        let ([at, other], full_again) = self.next(now, key)?;
         let [first, second] = &mut self.rows;
-        let length = first.len();
-        let (first, second) = (&mut first[slots[0] % length], &mut second[slots[1] % length]);
-        let full_again = (*first).min(*second).max(now).saturating_add(self.interval);
-        let over = full_again.saturating_sub(now.saturating_add(self.burst));
-        if over > 0 {
-            return Err(Millis(over.div_ceil(1000)));
-        }
+        let (first, second) = (&mut first[at], &mut second[other]);
         // Of two slots the one that others use, too, keeps what they used.
         *first = (*first).max(full_again);
         *second = (*second).max(full_again);
         Ok(())
+    }
+
+    /// The slots of `key`, and when they would have all of their burst again after one more.
+    fn next(&self, now: Instant, key: &[u8]) -> Result<([usize; 2], u64), Millis> {
+        // A slot that was never used says 1, which is not to be later than any time.
+        let now = now.as_millis().saturating_mul(1000) + 1;
+        let hash = self.hasher.hash(key);
+        let [first, second] = &self.rows;
+        let slots = [hash as u32 as usize % first.len(), (hash >> 32) as usize % second.len()];
+        let latest = first[slots[0]].min(second[slots[1]]);
+        let full_again = latest.max(now).saturating_add(self.interval);
+        let over = full_again.saturating_sub(now.saturating_add(self.burst));
+        if over > 0 { Err(Millis(over.div_ceil(1000))) } else { Ok((slots, full_again)) }
     }
 }
 
@@ -181,6 +193,16 @@ mod tests {
             assert_eq!(limiter.admit(at(60_000), b"a"), Ok(()));
         }
         assert_eq!(limiter.admit(at(60_000), b"a"), Err(Millis(100)));
+    }
+
+    #[test]
+    fn a_check_costs_nothing_and_says_what_would_happen() {
+        let mut limiter = limiter(1, 1);
+        for _ in 0..10 {
+            assert_eq!(limiter.check(at(0), b"a"), Ok(()));
+        }
+        assert_eq!(limiter.admit(at(0), b"a"), Ok(()));
+        assert_eq!(limiter.check(at(400), b"a"), Err(Millis(600)));
     }
 
     #[test]

@@ -42,7 +42,9 @@ fn the_page_about_it_is_for_the_operator_and_runs_nothing_that_stands_in_it() {
 fn ask(address: SocketAddr, method: &str, path: &str) -> String {
     let target = Target::new(format!("http://{address}"), address);
     target.send_raw(
-        format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-            .as_bytes(),
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        .as_bytes(),
     )
 }

@@ -13,7 +13,12 @@ impl Node {
     /// How long it is until they may.
     pub(crate) fn may_register(&self, from: IpAddr) -> Result<(), Millis> {
         let now = (self.read_clock)().now;
-        self.limits.registration(now, from).inspect_err(|_| self.note_refused(Refusal::Registration, 1))
+        self.limits.registration(now, from).inspect_err(|_| {
+            self.note_refused(Refusal::Registration, 1);
+            self.floods.log(|| {
+                tracing::warn!("registrations come faster than the limits allow, and some are refused (--limit-registrations…)");
+            });
+        })
     }
 
     /// Whether `caller` may look somebody up now.
