@@ -37,7 +37,7 @@ pub(crate) mod routes;
 mod watched;
 
 use admission::Admission;
-pub(crate) use admission::ConnectionCounters;
+pub(crate) use admission::{BAD_REQUESTS, ConnectionCounters};
 use connection::Shared;
 
 /// How long, once told to stop, to go on accepting and serving, with `Connection: close`: busy connections come to

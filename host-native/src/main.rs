@@ -66,11 +66,16 @@ fn print(text: &[u8]) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(settings: &Settings) -> Result<(), Box<dyn Error>> {
-    // Bound first: pulses that come while the store is loaded wait in the sockets. (A signal meanwhile just ends the process.)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    {
+        let _within = runtime.enter();
+        // From here on SIGHUP does not end the process, however long the store takes to load.
+        drop(signal(SignalKind::hangup())?);
+    }
+    // Bound first: pulses that come while the store is loaded wait in the sockets. (SIGTERM meanwhile just ends the process.)
     let listeners = Listeners::bind(settings)?;
     let port = listeners.udp_addresses()?.first().map_or(0, SocketAddr::port);
     let node = Node::open(settings, port)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         // Installed before the first line is printed: whoever waits for that line may signal at once.
         let mut signals = StopSignals::install()?;

@@ -1,5 +1,6 @@
 //! A panic is a bug, and a server that is half alive after one is worse than one that its supervisor restarts.
 
+use std::io::{Write, stderr};
 use std::panic::PanicHookInfo;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -18,7 +19,12 @@ pub fn end_on_panic() {
         let message = message(panic);
         let (logged, done) = channel();
         let log = move || {
-            tracing::error!(place, bug = message, "a bug: the process ends");
+            if tracing::dispatcher::has_been_set() {
+                tracing::error!(place, bug = message, "a bug: the process ends");
+            } else {
+                // A command that does not log.
+                let _ = writeln!(stderr(), "rendezvous: a bug at {place}: {message}");
+            }
             let _ = logged.send(());
         };
         if thread::Builder::new().name("last words".into()).spawn(log).is_ok() {

@@ -6,19 +6,56 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rendezvous_protocol::Network;
+use rendezvous_protocol::{Network, Rejection};
 
 /// Connections, counted.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionCounters {
     open: AtomicUsize,
     refused: AtomicU64,
+    bad_requests: [AtomicU64; BAD_REQUESTS.len()],
+    bad_handshakes: AtomicU64,
 }
+
+/// Why a request can be refused before anybody looks at what it wants.
+pub(crate) const BAD_REQUESTS: [Rejection; 5] = [
+    Rejection::MalformedRequest,
+    Rejection::Timeout,
+    Rejection::TooLarge,
+    Rejection::UriTooLong,
+    Rejection::HeadersTooLarge,
+];
 
 impl ConnectionCounters {
     /// How many are open.
     pub(crate) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// How many requests were refused for this, which is one of [`BAD_REQUESTS`].
+    pub(crate) fn bad_requests(&self, why: Rejection) -> u64 {
+        let counter =
+            BAD_REQUESTS.iter().position(|one| *one == why).and_then(|at| self.bad_requests.get(at));
+        counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+    }
+
+    /// A request was refused for this.
+    pub(super) fn note_bad_request(&self, why: Rejection) {
+        if let Some(counter) =
+            BAD_REQUESTS.iter().position(|one| *one == why).and_then(|at| self.bad_requests.get(at))
+        {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many connections did not get as far as a request: TLS or the header of a proxy failed, or took too long.
+    pub(crate) fn bad_handshakes(&self) -> u64 {
+        self.bad_handshakes.load(Ordering::Relaxed)
+    }
+
+    /// A connection did not get as far as a request.
+    pub(super) fn note_bad_handshake(&self) {
+        self.bad_handshakes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many were one too many.
@@ -41,8 +78,12 @@ pub(crate) struct Admission {
 #[derive(Debug)]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
-    network: Option<Network>,
+    /// Where it comes from: its network, and its site.
+    counted: [Option<Network>; 2],
 }
+
+/// How many times as many connections as a network a whole IPv6 /48 may have: whoever has one has 65,536 networks.
+const PER_SITE: usize = 4;
 
 impl Admission {
     pub(crate) fn new(total: usize, per_network: usize, counters: Arc<ConnectionCounters>) -> Self {
@@ -59,7 +100,12 @@ impl Admission {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
-        Some(Permit { admission: Arc::clone(self), network: None })
+        Some(Permit { admission: Arc::clone(self), counted: [None; 2] })
+    }
+
+    /// Where connections are counted.
+    pub(super) fn counters(&self) -> &Arc<ConnectionCounters> {
+        &self.counters
     }
 
     fn networks(&self) -> MutexGuard<'_, HashMap<Network, usize>> {
@@ -68,19 +114,30 @@ impl Admission {
 }
 
 impl Permit {
+    /// Where this connection is counted.
+    pub(super) fn counters(&self) -> &Arc<ConnectionCounters> {
+        self.admission.counters()
+    }
+
     /// Now it is known where it comes from. Whether there may be one more from there.
     pub(crate) fn comes_from(&mut self, ip: IpAddr) -> bool {
-        let network = Network::of(ip);
         let admission = &self.admission;
+        let places = [
+            (Some(Network::of(ip)), admission.per_network),
+            (Network::site_of(ip), admission.per_network.saturating_mul(PER_SITE)),
+        ];
         let mut networks = admission.networks();
-        let open = networks.get(&network).copied().unwrap_or(0);
-        if open >= admission.per_network {
+        let is_full = |(network, most): &(Option<Network>, usize)| {
+            network.is_some_and(|network| networks.get(&network).is_some_and(|open| open >= most))
+        };
+        if places.iter().any(is_full) {
             admission.counters.refused.fetch_add(1, Ordering::Relaxed);
             return false;
         }
-        networks.insert(network, open + 1);
-        drop(networks);
-        self.network = Some(network);
+        self.counted = places.map(|(network, _)| network);
+        for network in self.counted.iter().flatten() {
+            *networks.entry(*network).or_default() += 1;
+        }
         true
     }
 }
@@ -88,11 +145,13 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.admission.counters.open.fetch_sub(1, Ordering::Relaxed);
-        let Some(network) = self.network else { return };
-        if let Entry::Occupied(mut open) = self.admission.networks().entry(network) {
-            *open.get_mut() -= 1;
-            if *open.get() == 0 {
-                open.remove();
+        let mut networks = self.admission.networks();
+        for network in self.counted.iter().flatten() {
+            if let Entry::Occupied(mut open) = networks.entry(*network) {
+                *open.get_mut() -= 1;
+                if *open.get() == 0 {
+                    open.remove();
+                }
             }
         }
     }
@@ -129,10 +188,25 @@ mod tests {
         assert!(kept.iter().all(Option::is_some));
         assert!(from("2001:db8::3").is_none(), "the same network");
         assert!(from("::ffff:192.0.2.1").is_some());
-        assert_eq!(admission.networks().len(), 2);
+        // A /64, its /48, and an IPv4 address.
+        assert_eq!(admission.networks().len(), 3);
         assert_eq!(admission.counters.open(), 3);
         drop(kept);
         assert!(admission.networks().is_empty());
         assert_eq!((admission.counters.open(), admission.counters.refused()), (0, 1));
+    }
+    #[test]
+    fn a_site_with_many_networks_has_no_more_than_four_of_them() {
+        let admission = admission(1000, 10);
+        let open: Vec<_> = (0..100)
+            .filter_map(|network| {
+                let mut permit = admission.enter()?;
+                let ip = format!("2001:db8:1:{network:x}::1").parse().unwrap();
+                permit.comes_from(ip).then_some(permit)
+            })
+            .collect();
+        assert_eq!(open.len(), 40);
+        let mut elsewhere = admission.enter().unwrap();
+        assert!(elsewhere.comes_from("2001:db8:2::1".parse().unwrap()));
     }
 }

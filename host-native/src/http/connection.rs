@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use rendezvous_protocol::Rejection;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{sleep_until, timeout};
@@ -22,8 +22,11 @@ use super::admission::Permit;
 use super::watched::{Progress, Stage, Watched};
 use super::{Options, Phase, Site, answer, intake, proxy};
 
-/// How long the last words to a slow client may take.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long parting with a slow client may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// How much of what it still sends is read meanwhile, in bytes.
+const UNREAD: u64 = 64 << 10;
 
 /// What all connections of a server share.
 pub(super) struct Shared<S> {
@@ -66,13 +69,20 @@ pub(super) async fn serve<S: Site>(
     let (stream, from) = match greeted {
         Ok(Ok(Some(greeted))) => greeted,
         Ok(Ok(None)) => return,
-        Ok(Err(error)) => return tracing::trace!(%error, "a connection did not begin"),
-        Err(_) => return tracing::trace!("a handshake took too long"),
+        Ok(Err(error)) => {
+            permit.counters().note_bad_handshake();
+            return tracing::trace!(%error, "a connection did not begin");
+        }
+        Err(_) => {
+            permit.counters().note_bad_handshake();
+            return tracing::trace!("a handshake took too long");
+        }
     };
     let forwarded = from_proxy && !options.proxies.protocol;
+    let progress = Arc::new(Progress::new(Arc::clone(permit.counters())));
     match stream {
-        Either::Plain(stream) => converse(stream, from, forwarded, shared, phase).await,
-        Either::Tls(stream) => Box::pin(converse(stream, from, forwarded, shared, phase)).await,
+        Either::Plain(stream) => converse(stream, from, forwarded, shared, progress, phase).await,
+        Either::Tls(stream) => Box::pin(converse(stream, from, forwarded, shared, progress, phase)).await,
     }
     drop(permit);
 }
@@ -89,9 +99,9 @@ async fn converse<S: Site>(
     from: IpAddr,
     forwarded: bool,
     shared: Arc<Shared<S>>,
+    progress: Arc<Progress>,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let progress = Arc::new(Progress::new());
     let options = Arc::clone(&shared.options);
     let limits = &options.limits;
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&progress)));
@@ -110,7 +120,10 @@ async fn converse<S: Site>(
                             let from = if forwarded { options.proxies.sender(from, headers) } else { from };
                             (shared.site.respond(taken.request, from).await, taken.closes)
                         }
-                        Err(rejection) => (answer::refuse(rejection), true),
+                        Err(rejection) => {
+                            progress.note_bad_request(rejection);
+                            (answer::refuse(rejection), true)
+                        }
                     };
                 closes |= progress.is_spoilt() || *phase.borrow() >= Phase::WindingDown;
                 if closes {
@@ -132,7 +145,7 @@ async fn converse<S: Site>(
 
     let mut patience = pin!(sleep_until(progress.ask_at(limits)));
     let mut awaited = Phase::Closing;
-    loop {
+    let late = loop {
         tokio::select! {
             // What has arrived is read before the connection is closed.
             biased;
@@ -144,8 +157,7 @@ async fn converse<S: Site>(
             }
             () = patience.as_mut() => match progress.late(limits) {
                 None => patience.as_mut().reset(progress.ask_at(limits)),
-                Some(Stage::Head) => break,
-                Some(Stage::Idle | Stage::Answering) => return,
+                Some(stage) => break stage,
             },
             () = awaited.reached(&mut phase) => {
                 if awaited == Phase::CutOff {
@@ -155,15 +167,29 @@ async fn converse<S: Site>(
                 // hyper's shutdown finishes a request that is being answered, but drops one of which it has read only a
                 // part. That one's answer ends the connection by itself.
                 if !progress.has_begun() {
-                    std::pin::Pin::new(&mut connection).graceful_shutdown();
+                    Pin::new(&mut connection).graceful_shutdown();
                 }
             }
         }
-    }
-    let mut stream = connection.into_parts().io.into_inner().into_inner();
-    let farewell = async {
-        stream.write_all(&answer::last_words(Rejection::Timeout)).await?;
-        stream.shutdown().await
     };
-    let _ = timeout(LAST_WORDS, farewell).await;
+    // Not into the middle of an answer.
+    let words = (late == Stage::Head && !progress.has_unsent()).then(|| {
+        progress.note_bad_request(Rejection::Timeout);
+        answer::last_words(Rejection::Timeout)
+    });
+    let stream = connection.into_parts().io.into_inner().into_inner();
+    let _ = timeout(FAREWELL, part_with(stream, words)).await;
+}
+
+/// Says something last, if there is anything to say, and closes in good order: with the last message of TLS, and so that words are
+/// not lost because something was left unread.
+async fn part_with(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    words: Option<Vec<u8>>,
+) -> io::Result<()> {
+    let Some(words) = words else { return stream.shutdown().await };
+    stream.write_all(&words).await?;
+    stream.shutdown().await?;
+    let mut rest = stream.take(UNREAD);
+    tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.map(drop)
 }

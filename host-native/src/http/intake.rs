@@ -50,7 +50,10 @@ pub(super) async fn take(
 /// The checks of the head, the size first. Says whether the connection must be closed.
 fn check(parts: &Parts, limits: &ConnectionLimits) -> Result<bool, Rejection> {
     let Parts { uri, headers, version, .. } = parts;
-    if uri.path_and_query().map_or(0, |target| target.as_str().len()) > limits.uri_bytes.get() {
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    // Whoever names the host in the target, too, does so behind a scheme: `http://` or longer.
+    let host = uri.authority().map_or(0, |host| "http://".len() + host.as_str().len());
+    if path + host > limits.uri_bytes.get() {
         return Err(Rejection::UriTooLong);
     }
     let length = headers.get(CONTENT_LENGTH);

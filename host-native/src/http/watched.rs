@@ -13,7 +13,7 @@ use rendezvous_protocol::Rejection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::answer;
+use super::{ConnectionCounters, answer};
 use crate::settings::ConnectionLimits;
 
 /// How far the conversation is. The stream, the requests on it and whoever times them share this.
@@ -29,6 +29,10 @@ pub(super) struct Progress {
     begun: AtomicBool,
     /// Whether the head that is being read has line ends that others may read differently.
     ambiguous: AtomicBool,
+    /// Whether some of an answer waits for the client to read.
+    unsent: AtomicBool,
+    /// Where bad requests are counted.
+    counters: Arc<ConnectionCounters>,
     /// Whether what came after a head has some. It may be a body, where lines mean nothing, or another request.
     ambiguous_later: AtomicBool,
 }
@@ -45,8 +49,10 @@ pub(super) enum Stage {
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(counters: Arc<ConnectionCounters>) -> Self {
         Self {
+            unsent: AtomicBool::new(false),
+            counters,
             opened: Instant::now(),
             stage: AtomicU8::new(Stage::Idle as u8),
             since: AtomicU64::new(0),
@@ -89,6 +95,16 @@ impl Progress {
         self.enter(if self.has_begun() { Stage::Head } else { Stage::Idle });
     }
 
+    /// Whether some of an answer waits for the client to read.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.unsent.load(Ordering::Relaxed)
+    }
+
+    /// A request is refused before anybody looks at what it wants.
+    pub(super) fn note_bad_request(&self, why: Rejection) {
+        self.counters.note_bad_request(why);
+    }
+
     /// The stage that has taken too long, if it has.
     pub(super) fn late(&self, limits: &ConnectionLimits) -> Option<Stage> {
         let stage = self.stage();
@@ -118,6 +134,18 @@ impl Progress {
         let passed = self.opened.elapsed().as_micros();
         self.since.store(u64::try_from(passed).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.stage.store(stage as u8, Ordering::Relaxed);
+    }
+
+    /// So much of so many bytes was written, or none.
+    fn has_written(&self, written: Option<usize>, wanted: usize) {
+        let unsent = written.is_none_or(|written| written < wanted);
+        if self.unsent.swap(unsent, Ordering::Relaxed)
+            && written.is_some()
+            && self.stage() != Stage::Answering
+        {
+            // A client that reads slowly, and reads, is not idle.
+            self.enter(self.stage());
+        }
     }
 
     fn has_read(&self) {
@@ -205,11 +233,18 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if let Some(rejection) = complaint_of(bytes) {
+            this.progress.note_bad_request(rejection);
             this.complaint = Some((answer::last_words(rejection), 0));
             return Poll::Ready(Ok(bytes.len()));
         }
         ready!(this.poll_complaint(cx))?;
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
+        match &written {
+            Poll::Ready(Ok(count)) => this.progress.has_written(Some(*count), bytes.len()),
+            Poll::Pending => this.progress.has_written(None, bytes.len()),
+            Poll::Ready(Err(_)) => {}
+        }
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -16,6 +16,7 @@ use super::{
     DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Proxies, Settings,
     TlsFiles,
 };
+use crate::tls::Tls;
 
 impl Options {
     /// Fills in the defaults and checks what can be checked before anything is bound.
@@ -114,17 +115,13 @@ impl Options {
 }
 
 impl Settings {
-    /// Whether the files that these settings name for HTTPS can be read.
+    /// Whether the certificate and key that these settings name for HTTPS can be used.
     ///
     /// # Errors
-    /// [`InvalidSettings`] names the first that cannot.
+    /// [`InvalidSettings`] names the file that cannot.
     pub fn check_files(&self) -> Result<(), InvalidSettings> {
-        let Some(tls) = &self.tls else { return Ok(()) };
-        for (flag, path) in [("--tls-cert", &tls.cert), ("--tls-key", &tls.key)] {
-            std::fs::read(path)
-                .map_err(|error| InvalidSettings(format!("{flag}: {}: {error}", path.display())))?;
-        }
-        Ok(())
+        let Some(files) = &self.tls else { return Ok(()) };
+        Tls::read(files).map(drop).map_err(|error| InvalidSettings(error.to_string()))
     }
 }
 

@@ -20,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::guard::problem;
 use super::health::{PROFILE, VERSION};
 use crate::histogram::Reading;
+use crate::http::BAD_REQUESTS;
 use crate::node::{Node, Route, StatusClass};
 use crate::udp::MEASURE_EVERY;
 
@@ -129,6 +130,7 @@ impl Collector for NodeMetrics {
             ],
         )?;
         to.requests(node)?;
+        to.bad_requests(node)?;
         to.gauge(
             "rendezvous_open_connections",
             "HTTP connections that are open.",
@@ -203,7 +205,8 @@ impl Metrics<'_> {
     }
 
     fn requests(&mut self, node: &Node) -> fmt::Result {
-        let help = "Requests of clients, by route and by the class of the answer's status.";
+        let help =
+            "Requests of clients that could be read, by route and by the class of the answer's status.";
         let mut metric =
             self.0.encode_descriptor("rendezvous_http_requests", help, None, MetricType::Counter)?;
         for route in Route::ALL {
@@ -214,6 +217,23 @@ impl Metrics<'_> {
             }
         }
         Ok(())
+    }
+
+    fn bad_requests(&mut self, node: &Node) -> fmt::Result {
+        let help =
+            "Requests that were refused before anybody looked at what they want, by the code of the refusal.";
+        let mut metric =
+            self.0.encode_descriptor("rendezvous_bad_requests", help, None, MetricType::Counter)?;
+        for why in BAD_REQUESTS {
+            metric
+                .encode_family(&[("code", why.code())])?
+                .encode_counter::<NoLabelSet, _, u64>(&node.connections().bad_requests(why), None)?;
+        }
+        self.counter(
+            "rendezvous_bad_handshakes",
+            "Connections that did not get as far as a request: TLS or the header of a proxy failed, or took too long.",
+            node.connections().bad_handshakes(),
+        )
     }
 
     fn store(&mut self, node: &Node, stats: &crate::Stats) -> fmt::Result {
