@@ -31,6 +31,7 @@ mod admission;
 mod answer;
 mod connection;
 mod intake;
+mod lines;
 mod openapi;
 mod proxy;
 pub(crate) mod routes;

@@ -53,7 +53,7 @@ impl Rate {
 /// The many forms of an IPv4 address are one, and whoever has one address of an IPv6 network has them all, so:
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
-    /// 4 or 6, then the address up to the end of the prefix.
+    /// 4 for an address, 6 for a network, 48 for a site; then the address up to the end of the prefix.
     bytes: [u8; 9],
 }
 
@@ -78,7 +78,7 @@ impl Network {
             IpAddr::V4(_) => None,
             IpAddr::V6(ip) => {
                 let [a, b, c, d, e, f, ..] = ip.octets();
-                Some(Self { bytes: [6, a, b, c, d, e, f, 0, 0] })
+                Some(Self { bytes: [48, a, b, c, d, e, f, 0, 0] })
             }
         }
     }
@@ -255,6 +255,11 @@ mod tests {
         let site = |ip: &str| Network::site_of(ip.parse().unwrap());
         assert_eq!(site("2001:db8:1:2::1"), site("2001:db8:1:3::1"));
         assert_ne!(site("2001:db8:1::1"), site("2001:db8:2::1"));
+        assert_ne!(
+            site("2001:db8:1::1"),
+            Some(of("2001:db8:1::1")),
+            "the first network of a site is not all of it"
+        );
         assert_eq!((site("192.0.2.1"), site("::ffff:192.0.2.1")), (None, None));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rendezvous_tests::process::{Process, command};
 use rendezvous_tests::timing::alone;
 
-use super::peers::{Connection, Pulses, connect, drops_in_the_end, http, register, request, udp};
+use super::peers::{Connection, OnDrop, Pulses, connect, drops_in_the_end, http, register, request, udp};
 
 /// Open files that the server may have.
 const FILES: usize = 256;
@@ -29,6 +29,7 @@ fn with_few_files_pulses_go_on_and_requests_come_back() {
     let key = register(good_address, server);
     let ended = AtomicBool::new(false);
     let (pulses, refused, recovery) = scope(|scope| {
+        let _ends = OnDrop(&ended);
         let good = scope.spawn(|| {
             let (socket, mut pulses) = (udp(good_address, process.target().udp()), Pulses::default());
             while !ended.load(Ordering::Relaxed) {

@@ -13,7 +13,7 @@ use rendezvous_tests::timing::alone;
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::peers::{Connection, PATIENCE, connect, http, request};
+use super::peers::{Connection, OnDrop, PATIENCE, connect, http, request};
 use super::tls_client::{Authority, Files, NAME, connect_tls};
 use crate::directory::Directory;
 
@@ -200,15 +200,6 @@ fn keys_that_cross_networks_in_clear_are_warned_of() {
         process.wait();
         let log = format!("{:?}", process.log());
         assert_eq!(log.contains("keys cross the network in clear"), warns, "{flags:?}");
-    }
-}
-
-/// Sets a flag when it goes out of scope, also by a panic.
-struct OnDrop<'a>(&'a AtomicBool);
-
-impl Drop for OnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

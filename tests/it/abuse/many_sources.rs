@@ -15,7 +15,7 @@ use rendezvous_tests::process::Process;
 use rendezvous_tests::size::Size;
 use rendezvous_tests::timing::alone;
 
-use super::peers::{Pulses, drops_in_the_end, http, register, resident, udp};
+use super::peers::{OnDrop, Pulses, drops_in_the_end, http, register, resident, udp};
 
 /// Datagrams that one address sends.
 const EACH: usize = 10;
@@ -37,6 +37,7 @@ fn a_flood_from_many_sources_takes_no_memory() {
     flood.send(0..5000);
     sleep(Duration::from_millis(500));
     let (before, took, pulses, after) = scope(|scope| {
+        let _ends = OnDrop(&ended);
         let good = scope.spawn(|| {
             let (socket, mut pulses) = (udp(good_address, server.into()), Pulses::default());
             while !ended.load(Ordering::Relaxed) {

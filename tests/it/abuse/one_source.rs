@@ -12,7 +12,7 @@ use rendezvous_tests::process::Process;
 use rendezvous_tests::size::Size;
 use rendezvous_tests::timing::alone;
 
-use super::peers::{Pulses, drops_in_the_end, http, register, udp};
+use super::peers::{OnDrop, Pulses, drops_in_the_end, http, register, udp};
 
 const FLOODER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 const BESIDE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
@@ -40,6 +40,7 @@ fn answers_to_unknown_keys_from_one_source_are_capped() {
     let ended = AtomicBool::new(false);
     let answers = AtomicU64::new(0);
     let (sent, took, pulses) = scope(|scope| {
+        let _ends = OnDrop(&ended);
         let good: Vec<_> = keys
             .iter()
             .map(|(from, key)| {

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -47,7 +48,7 @@ pub(crate) fn udp(from: Ipv4Addr, to: SocketAddr) -> UdpSocket {
 
 /// A request without a body. `more` are header lines, each with its line end.
 pub(crate) fn request(method: &str, path: &str, more: &str) -> Vec<u8> {
-    format!("{method} {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n").into_bytes()
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n").into_bytes()
 }
 
 /// The header line that proves who asks.
@@ -182,4 +183,13 @@ pub(crate) fn drops_in_the_end(mut process: Process) -> u64 {
 pub(crate) fn quantile(mut times: Vec<Duration>, place: f64) -> Duration {
     times.sort_unstable();
     times[((times.len() - 1) as f64 * place).ceil() as usize]
+}
+
+/// Sets a flag when it goes out of scope, also by a panic: or else a test that failed would wait for its threads for ever.
+pub(super) struct OnDrop<'a>(pub(super) &'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

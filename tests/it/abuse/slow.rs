@@ -13,7 +13,7 @@ use rendezvous_tests::timing::{attempt_alone, too_slow};
 use tokio_rustls::rustls::ClientConnection;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::peers::{Connection, bearer, connect, http, quantile, register, request};
+use super::peers::{Connection, OnDrop, bearer, connect, http, quantile, register, request};
 use super::slow_kinds::{Kind, Outcome, open};
 use super::tls_client::{Authority, Files, NAME, connect_tls};
 use crate::directory::Directory;
@@ -87,6 +87,7 @@ fn close_on_time(count: usize, patience: Duration) {
     };
     let start = Instant::now();
     let idle = scope(|scope| {
+        let _ends = OnDrop(&ended);
         let idle = scope.spawn(|| measure(&ended));
         sleep(3 * WINDOW);
         ended.store(true, Ordering::Relaxed);
@@ -95,6 +96,7 @@ fn close_on_time(count: usize, patience: Duration) {
     ended.store(false, Ordering::Relaxed);
     let start = Instant::now();
     let (outcomes, busy, took) = scope(|scope| {
+        let _ends = OnDrop(&ended);
         let busy = scope.spawn(|| measure(&ended));
         let outcomes = runtime.block_on(open(count, plain, tls, Arc::from(hello), patience + 4 * SLACK));
         let took = start.elapsed();
