@@ -12,4 +12,4 @@ mod registrations;
 mod sizes;
 mod slow;
 mod slow_kinds;
-mod tls_client;
+pub(crate) mod tls_client;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rendezvous_tests::process::{Process, command, run_to_end};
 use rendezvous_tests::size::left_out;
 
+use crate::abuse::tls_client::{Authority, Files};
 use crate::directory::Directory;
 
 #[test]
@@ -81,8 +82,9 @@ fn a_server_that_is_there_has_a_health() {
 #[test]
 fn the_settings_are_checked_without_serving() {
     let directory = Directory::new("check-config");
-    let cert = directory.write("cert.pem", "a certificate").display().to_string();
-    let good = directory.write("good.toml", &format!("tls-cert = {cert:?}\ntls-key = {cert:?}\n"));
+    let files = Files::write(&directory, &Authority::new().certify(1));
+    let [cert, key] = [&files.cert, &files.key].map(|path| path.display().to_string());
+    let good = directory.write("good.toml", &format!("tls-cert = {cert:?}\ntls-key = {key:?}\n"));
     let bad = directory.write("bad.toml", "pulse-interval = \"0s\"\n");
     let missing =
         directory.write("missing.toml", &format!("tls-cert = {cert:?}\ntls-key = \"/no/such/key\"\n"));
@@ -91,8 +93,10 @@ fn the_settings_are_checked_without_serving() {
         (vec![], 0, "the settings are fine"),
         (vec![format!("--config={}", good.display())], 0, "the settings are fine"),
         (vec![format!("--config={}", bad.display())], 2, "pulse interval"),
-        (vec![format!("--config={}", missing.display())], 2, "--tls-key: /no/such/key: "),
-        (vec![format!("--tls-cert={folder}"), format!("--tls-key={cert}")], 2, "--tls-cert: /"),
+        (vec![format!("--config={}", missing.display())], 2, "--tls-key: /no/such/key "),
+        (vec![format!("--tls-cert={folder}"), format!("--tls-key={key}")], 2, "--tls-cert: /"),
+        (vec![format!("--tls-cert={key}"), format!("--tls-key={key}")], 2, "--tls-cert: /"),
+        (vec![format!("--tls-cert={cert}"), format!("--tls-key={cert}")], 2, "--tls-key: /"),
         (vec!["--surprise".to_owned()], 2, "--surprise"),
     ] {
         let mut command = command();

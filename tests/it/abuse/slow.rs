@@ -43,7 +43,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 fn slow_connections_are_closed_on_time() {
     let size = Size::get();
     let count = size.pick("slow connections", 200, 1000, 5000);
-    let patience = Duration::from_secs(size.pick("seconds until they are closed", 1, 2, 5));
+    let patience = Duration::from_secs(size.pick("seconds until they are closed", 2, 5, 5));
     attempt_alone("slow_connections_are_closed_on_time", || close_on_time(count, patience));
 }
 
