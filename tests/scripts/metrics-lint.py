@@ -17,7 +17,7 @@ CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 # promtool's list of units that are not base units, and of types in names.
 NO_BASE_UNIT = {"milliseconds", "ms", "microseconds", "minutes", "hours", "days", "kilobytes", "kb", "megabytes", "mb", "bits", "percent"}
 TYPES = {"counter", "gauge", "histogram", "summary"}
-LABELS = {"status", "answer", "reason", "outcome", "kind", "route", "version", "profile", "le"}
+LABELS = {"code", "status", "answer", "reason", "outcome", "kind", "route", "version", "profile", "le"}
 
 
 def main(binary):
