@@ -94,7 +94,14 @@ fn each_key_gets_exactly_what_the_rate_says_whatever_the_clock_does() {
                 Jump::Back(by) => now.saturating_sub(by),
                 Jump::To(time) => time,
             };
-            let mut admit = |now| limiter.admit(Instant::from_millis(now), &[one.key as u8]);
+            // A check beforehand says what will happen, and costs nothing.
+            let mut admit = |now| {
+                let (now, key) = (Instant::from_millis(now), [one.key as u8]);
+                let checked = limiter.check(now, &key);
+                let admitted = limiter.admit(now, &key);
+                assert_eq!(checked, admitted, "{one:?} at {now}");
+                admitted
+            };
             let admitted = admit(now);
             if admitted.is_ok() != exact.admit(one.key, now) {
                 return Err(format!("{one:?} at {now}: {admitted:?}, which is wrong"));
