@@ -121,7 +121,7 @@ options! {
     #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_CONNECTIONS", help_heading = LIMITS)]
     max_connections: NonZeroUsize,
 
-    /// Connections at once from one IPv4 address, or IPv6 network of 64 bits [default: 256]
+    /// Connections at once from one IPv4 address, or IPv6 network of 64 bits; four times as many from one of 48 bits [default: 256]
     #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_MAX_CONNECTIONS_PER_ADDRESS", help_heading = LIMITS)]
     max_connections_per_address: NonZeroUsize,
 
