@@ -2,7 +2,8 @@
 //!
 //! Clients behind NATs register over HTTP, keep a UDP mapping alive with a pulse every 30 s, and look up each
 //! other's public address and liveness. This crate is all of that except the sockets: the wire formats, the
-//! lifecycle of a client, and a server in memory. A native server, a browser simulator and property tests drive the
+//! lifecycle of a client, a server in memory, and the two machines of a client: [`client`] stays reachable, [`punch`] finds a way
+//! to a peer. A native server, a browser simulator and property tests drive the
 //! same code, and for the same inputs they get the same outputs, byte for byte.
 //!
 //! # The driver contract
@@ -44,12 +45,15 @@ extern crate alloc;
 /// The version of this crate: of the rules and of the formats.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+pub mod client;
 mod datagram;
 pub mod http;
 mod identity;
+mod jitter;
 pub mod lifecycle;
 mod limit;
 mod message;
+pub mod punch;
 mod record;
 mod server;
 mod time;
