@@ -6,7 +6,7 @@
 //!           │                                      │     ▲    │
 //! Probing ──┤ a probe: answer it, and probe there  │     └────┘ an answer: 15 s again; from another port: it moved
 //!   ▲    │  │                                      │
-//!   └────┘  │ 3.3 s after the beginning            │ 30 s without an answer
+//!   └────┘  │ 3.2 s after the beginning            │ 30 s without an answer
 //!  a probe  ▼                                      ▼
 //!  each   Failed                                 Closed
 //! 150 ms
@@ -42,7 +42,7 @@ pub use probe::{Kind, PROBE_LEN, Probe};
 /// The most probes of an attempt.
 pub const MAX_PROBES: u32 = 20;
 /// How long an attempt takes: 20 probes, and a little for the answers to the last.
-pub const ATTEMPT: Millis = Millis(3_300);
+pub const ATTEMPT: Millis = Millis(3_200);
 /// From one probe to the next. Between 50 and 200 ms is usual: a NAT is asked for one mapping, not for many.
 const PACE: Millis = Millis(150);
 /// From an answer to the next probe: the shortest timers of NATs in use are said to be 20 s.
