@@ -34,11 +34,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 
-use hyper::Method;
-use rendezvous_protocol::http::{PeerAddressBody, PeerStatusBody};
 use rendezvous_protocol::lifecycle::Status;
 use rendezvous_protocol::{ClientId, Millis};
-use serde::de::DeserializeOwned;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 
 mod builder;
@@ -50,17 +47,18 @@ mod error;
 mod http;
 mod names;
 mod path;
+mod server;
 mod socket;
 
 pub use builder::ClientBuilder;
 pub use connect::{ATTEMPTS, Progress, ROUND};
 pub use credentials::{Credentials, MalformedCredentials};
-pub use error::{ConnectError, LookupError, ServerError};
+pub use error::{ConnectError, RequestError, ServerError};
 pub use path::Path;
 pub use rendezvous_protocol::client::{Event as ClientEvent, State};
+pub use server::Server;
 
 use driver::{Command, View};
-use http::{CallError, Http};
 use socket::Socket;
 
 /// How many datagrams wait for whoever reads them, of each path and of the application.
@@ -82,7 +80,7 @@ pub struct Client {
 struct Shared {
     commands: mpsc::UnboundedSender<Command>,
     socket: Socket,
-    http: Http,
+    server: Server,
     view: watch::Receiver<View>,
     events: broadcast::WeakSender<Event>,
     /// What happened while it registered, for the first who asks.
@@ -197,20 +195,19 @@ impl Client {
     /// Where `peer` is.
     ///
     /// # Errors
-    /// [`LookupError`]
-    pub async fn lookup(&self, peer: ClientId) -> Result<PeerAddress, LookupError> {
-        let body: PeerAddressBody = self.ask(format!("/peer/{peer}/udp")).await?;
-        let last_online = body.last_online.map(Millis::from_secs);
-        Ok(PeerAddress { address: (body.host, body.port).into(), last_online })
+    /// [`RequestError`]
+    pub async fn lookup(&self, peer: ClientId) -> Result<PeerAddress, RequestError> {
+        let credentials = self.credentials().ok_or(RequestError::NotRegistered)?;
+        self.shared.server.address(&credentials, peer).await
     }
 
     /// How `peer` stands.
     ///
     /// # Errors
-    /// [`LookupError`]
-    pub async fn status(&self, peer: ClientId) -> Result<PeerStatus, LookupError> {
-        let body: PeerStatusBody = self.ask(format!("/peer/{peer}/udp/status")).await?;
-        Ok(PeerStatus { status: body.status, last_online: body.last_online.map(Millis::from_secs) })
+    /// [`RequestError`]
+    pub async fn status(&self, peer: ClientId) -> Result<PeerStatus, RequestError> {
+        let credentials = self.credentials().ok_or(RequestError::NotRegistered)?;
+        self.shared.server.status(&credentials, peer).await
     }
 
     /// Sends a datagram of the application from the client's socket. Nothing is sent to who did not ask for it but by you: a [`Path`] is the
@@ -238,18 +235,5 @@ impl Client {
 
     fn has_ended(&self) -> bool {
         self.shared.commands.is_closed()
-    }
-
-    async fn ask<T: DeserializeOwned>(&self, path: String) -> Result<T, LookupError> {
-        let credentials = self.credentials().ok_or(LookupError::NotRegistered)?;
-        self.shared.http.call_as(&credentials, Method::GET, &path).await.map_err(|error| match error {
-            CallError::Failed(why) => LookupError::Unreachable(why),
-            CallError::Refused { status, code, retry_after } => match code.as_deref() {
-                Some("unknown_peer") => LookupError::UnknownPeer,
-                Some("address_unknown") => LookupError::AddressUnknown,
-                Some("unknown_client") => LookupError::NotRegistered,
-                _ => LookupError::Refused { status, code, retry_after },
-            },
-        })
     }
 }

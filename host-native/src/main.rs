@@ -11,6 +11,8 @@ use rendezvous_native::{Listeners, Node, end_on_panic, logging, run};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
+mod client_command;
+mod connect_command;
 mod health_command;
 mod store_command;
 
@@ -34,7 +36,10 @@ fn main() -> ExitCode {
             Ok(text) => print(text.as_bytes()),
             Err(error) => return fail(&error, EXIT_USAGE),
         },
-        Ok(Invocation::Run(command)) => run_command(command),
+        Ok(Invocation::Run(command)) => match run_command(command) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Err(settings::Exit::Help(text)) => {
             let _ = write!(io::stdout(), "{text}");
             Ok(())
@@ -47,16 +52,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run_command(command: Command) -> Result<(), Box<dyn Error>> {
+fn run_command(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
-        Command::Store(command) => store_command::run(command),
+        Command::Client(command) => return client_command::run(command),
+        Command::Connect(options) => return connect_command::run(options),
+        Command::Store(command) => store_command::run(command)?,
         Command::Health { url } => {
             health_command::run(url, std::env::var("RENDEZVOUS_ADMIN_LISTEN").ok())?;
-            print(b"ready\n")
+            print(b"ready\n")?;
         }
-        Command::Completions { shell } => print(&settings::completions(shell)),
-        Command::Man => print(&settings::man_page()?),
+        Command::Completions { shell } => print(&settings::completions(shell))?,
+        Command::Man => print(&settings::man_page()?)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print(text: &[u8]) -> Result<(), Box<dyn Error>> {

@@ -20,7 +20,9 @@ mod options;
 mod print;
 mod values;
 
-pub use commands::{Command, StoreCommand, StorePath};
+pub use commands::{
+    ClientCommand, ClientOptions, Command, CommonOptions, ConnectOptions, StoreCommand, StorePath,
+};
 pub use invocation::{Exit, Invocation, from_args, from_process};
 pub use limits::{ConnectionLimits, RateLimit, RateLimits};
 pub use manual::{completions, man_page};

@@ -12,7 +12,7 @@ use super::driver::{Driver, View};
 use super::http::Http;
 use super::names::Names;
 use super::socket::Socket;
-use super::{Client, Credentials, EVENTS, QUEUE, ServerError, Shared, clock};
+use super::{Client, Credentials, EVENTS, QUEUE, Server, ServerError, Shared, clock};
 
 /// How a client is to be; [`ClientBuilder::register`] makes it.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl ClientBuilder {
         let shared = Shared {
             commands,
             socket,
-            http,
+            server: Server { http },
             view,
             events: events.downgrade(),
             early: std::sync::Mutex::new(Some(early)),

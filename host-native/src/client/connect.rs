@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 use super::driver::{Command, PunchCommand};
 use super::path::{Hold, PathState};
-use super::{Client, ConnectError, LookupError, Path, QUEUE, clock};
+use super::{Client, ConnectError, Path, QUEUE, RequestError, clock};
 
 /// How many attempts there are in a row.
 pub const ATTEMPTS: u32 = 3;
@@ -22,7 +22,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The server does not say yet where the peer is, and why.
-    Waiting(LookupError),
+    Waiting(RequestError),
     /// Probes are sent.
     Punching {
         /// Which attempt of the round, beginning with 1.
@@ -120,12 +120,12 @@ impl Search<'_> {
                 Err(error) => {
                     let waited = Duration::from(clock::now().since(self.found.unwrap_or(began)));
                     let wait = match &error {
-                        LookupError::Refused { retry_after: Some(wait), .. } => Duration::from(*wait),
-                        LookupError::Refused { .. }
-                        | LookupError::UnknownPeer
-                        | LookupError::AddressUnknown
-                        | LookupError::NotRegistered
-                        | LookupError::Unreachable(_) => ASK_AGAIN,
+                        RequestError::Refused { retry_after: Some(wait), .. } => Duration::from(*wait),
+                        RequestError::Refused { .. }
+                        | RequestError::UnknownPeer
+                        | RequestError::AddressUnknown
+                        | RequestError::NotRegistered
+                        | RequestError::Unreachable(_) => ASK_AGAIN,
                     };
                     if waited + wait > self.patience {
                         return Err(ConnectError::NotFound(self.peer, error));

@@ -117,7 +117,10 @@ mod tests {
     fn what_was_kept_is_the_same_client() {
         let read = Credentials::from_json(&credentials().to_json()).unwrap();
         assert_eq!(read.key().reveal(), credentials().key().reveal());
-        assert_eq!((read.id(), read.udp_port(), read.timing()), (credentials().id(), 5024, Timing::default()));
+        assert_eq!(
+            (read.id(), read.udp_port(), read.timing()),
+            (credentials().id(), 5024, Timing::default())
+        );
     }
 
     #[test]

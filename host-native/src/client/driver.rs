@@ -42,7 +42,10 @@ pub(super) struct View {
 pub(super) enum Command {
     Punch(PunchCommand),
     /// Forget a punch, unless another took its place.
-    EndPunch { peer: ClientId, token: u64 },
+    EndPunch {
+        peer: ClientId,
+        token: u64,
+    },
     Logout(oneshot::Sender<bool>),
 }
 
@@ -195,9 +198,8 @@ impl Running {
         if let Some(punching) = self.punches.get_mut(&peer) {
             return punching.punch.handle_probe(now, from, probe);
         }
-        let is_news = !self
-            .last_knock
-            .is_some_and(|(last, at)| last == peer && Duration::from(now.since(at)) < KNOCK);
+        let is_news =
+            !self.last_knock.is_some_and(|(last, at)| last == peer && Duration::from(now.since(at)) < KNOCK);
         if probe.kind == Kind::Probe && is_news {
             self.last_knock = Some((peer, now));
             self.tell(Event::Knock { peer, from });
@@ -300,7 +302,9 @@ impl Running {
                 punching.command.state.send_replace(match event {
                     PunchEvent::Probing { sent } => PathState::Probing { sent },
                     PunchEvent::Connected { address, rtt } => PathState::Connected { address, rtt },
-                    PunchEvent::Moved { address } => PathState::Connected { address, rtt: Default::default() },
+                    PunchEvent::Moved { address } => {
+                        PathState::Connected { address, rtt: Default::default() }
+                    }
                     PunchEvent::Failed { reason } => PathState::Failed { reason },
                     PunchEvent::Closed => PathState::Closed,
                 });

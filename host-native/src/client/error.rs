@@ -30,7 +30,7 @@ impl std::error::Error for ServerError {}
 
 /// Why the server does not say where a peer is, or how it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookupError {
+pub enum RequestError {
     /// It knows no such client: never registered, logged out, or gone.
     UnknownPeer,
     /// The peer is registered, but did not pulse yet.
@@ -50,12 +50,12 @@ pub enum LookupError {
     Unreachable(String),
 }
 
-impl fmt::Display for LookupError {
+impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownPeer => {
-                f.write_str("no such peer is registered: it never was, it logged out, or it was silent for too long")
-            }
+            Self::UnknownPeer => f.write_str(
+                "no such peer is registered: it never was, it logged out, or it was silent for too long",
+            ),
             Self::AddressUnknown => f.write_str("the peer is registered, but did not pulse yet"),
             Self::NotRegistered => f.write_str("the server does not know this client"),
             Self::Refused { status, code, .. } => match code {
@@ -67,7 +67,7 @@ impl fmt::Display for LookupError {
     }
 }
 
-impl std::error::Error for LookupError {}
+impl std::error::Error for RequestError {}
 
 /// Why there is no path to a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ pub enum ConnectError {
     /// It is the client itself.
     Myself,
     /// The server did not say where the peer is, for as long as there was patience.
-    NotFound(ClientId, LookupError),
+    NotFound(ClientId, RequestError),
     /// The server says where the peer is, but no direct way was found: both NATs give each destination another port, or one
     /// does and the other lets nothing else in, or the peer does not try. What is left is a relay, such as TURN (RFC 8656).
     RelayNeeded {

@@ -61,7 +61,8 @@ impl Http {
         else {
             return Err(invalid("a server is written like http://rendezvous.example.org:5025"));
         };
-        if !matches!(parsed.path(), "" | "/") || parsed.query().is_some() || authority.as_str().contains('@') {
+        if !matches!(parsed.path(), "" | "/") || parsed.query().is_some() || authority.as_str().contains('@')
+        {
             return Err(invalid("a server has no path, no query and no user"));
         }
         let mut connector = HttpConnector::new_with_resolver(names.clone());
@@ -129,11 +130,10 @@ impl Http {
         if let Some(key) = key {
             request = request.header(AUTHORIZATION, bearer(key));
         }
-        let request = request
-            .body(Empty::new())
-            .map_err(|error| CallError::Failed(error.to_string()))?;
+        let request = request.body(Empty::new()).map_err(|error| CallError::Failed(error.to_string()))?;
         let answer = async {
-            let answer = self.client.request(request).await.map_err(|error| CallError::Failed(chain(&error)))?;
+            let answer =
+                self.client.request(request).await.map_err(|error| CallError::Failed(chain(&error)))?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, LONGEST_ANSWER)
                 .collect()
@@ -183,20 +183,18 @@ struct Problem {
 fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<T, CallError> {
     if status == StatusCode::OK {
         // The parser's message might quote a key.
-        return serde_json::from_slice(body)
-            .map_err(|error| CallError::Failed(format!("its answer is not as specified, at column {}", error.column())));
+        return serde_json::from_slice(body).map_err(|error| {
+            CallError::Failed(format!("its answer is not as specified, at column {}", error.column()))
+        });
     }
     let Problem { code } = serde_json::from_slice(body).unwrap_or_default();
     let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Err(CallError::Refused {
-        status: status.as_u16(),
-        code,
-        retry_after: retry_after.map(Millis::from_secs),
-    })
+    Err(CallError::Refused { status: status.as_u16(), code, retry_after: retry_after.map(Millis::from_secs) })
 }
 
 fn bearer(key: &PrivateKey) -> HeaderValue {
-    let mut text = Zeroizing::new(*b"Bearer 0000000000000000000000000000000000000000000000000000000000000000");
+    let mut text =
+        Zeroizing::new(*b"Bearer 0000000000000000000000000000000000000000000000000000000000000000");
     for (digits, byte) in text[7..].chunks_exact_mut(2).zip(key.reveal()) {
         digits[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
         digits[1] = b"0123456789abcdef"[usize::from(byte & 15)];
@@ -215,7 +213,8 @@ fn tls(wanted: bool, roots: Option<&[u8]>) -> Result<ClientConfig, String> {
     if let Some(pem) = roots {
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| format!("the root certificates cannot be read: {error}"))?;
+            let certificate =
+                certificate.map_err(|error| format!("the root certificates cannot be read: {error}"))?;
             store.add(certificate).map_err(|error| format!("a root certificate is none: {error}"))?;
             count += 1;
         }
@@ -224,7 +223,9 @@ fn tls(wanted: bool, roots: Option<&[u8]>) -> Result<ClientConfig, String> {
         }
     }
     if wanted && store.is_empty() {
-        return Err("this system has no root certificates: install them (ca-certificates), or give some".to_owned());
+        return Err(
+            "this system has no root certificates: install them (ca-certificates), or give some".to_owned()
+        );
     }
     let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

@@ -70,9 +70,9 @@ impl Path {
     /// # Errors
     /// [`io::ErrorKind::NotConnected`] once the path is closed, and what the system says: a datagram that is too long, say.
     pub async fn send(&self, bytes: &[u8]) -> io::Result<()> {
-        let address = self
-            .address()
-            .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "the peer does not answer any more"))?;
+        let address = self.address().ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotConnected, "the peer does not answer any more")
+        })?;
         self.hold.shared.socket.send_to(bytes, address).await.map(drop)
     }
 

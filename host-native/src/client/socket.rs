@@ -63,7 +63,8 @@ impl Socket {
 
 /// From which of this machine's addresses a datagram to `server` would go out now; `None` if there is no way. Nothing is sent.
 pub(super) fn way_out(server: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr = if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let any: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
     socket.connect(server).ok()?;
     socket.local_addr().ok().map(|address| address.ip())

@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use clap_complete::Shell;
 
+mod client;
+
+pub use client::{ClientCommand, ClientOptions, CommonOptions, ConnectOptions};
+
 /// What else the program can do.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Subcommand)]
 pub enum Command {
@@ -17,6 +21,13 @@ pub enum Command {
         /// What to ask, http only [default: /readyz of the first address in RENDEZVOUS_ADMIN_LISTEN, or of 127.0.0.1:5026]
         url: Option<String>,
     },
+    /// Be a client of a server, from a script
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Find a direct way to a peer, and pipe standard input and output through it, as nc -u does. What is read at once, up to 1200
+    /// bytes, is one datagram. It is UDP: datagrams may be lost and reordered. Progress goes to standard error; the exit code is 3 if
+    /// there is no direct way and a relay is needed
+    Connect(ConnectOptions),
     /// Write what completes this program's options in a shell to standard output
     Completions {
         /// Which shell

@@ -63,9 +63,7 @@ fn read(
     let command_line = parsed.map_err(|error| {
         if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             // Its text is the whole help.
-            Exit::Invalid(InvalidSettings(
-                "which command: store check, store export or store import? (see --help)".into(),
-            ))
+            Exit::Invalid(InvalidSettings("which command? (see --help)".into()))
         } else if error.use_stderr() {
             Exit::Invalid(InvalidSettings(one_line(&error)))
         } else {
