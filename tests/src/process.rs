@@ -206,6 +206,11 @@ pub fn command() -> Command {
     command
 }
 
+/// Where the program is, built as this test was.
+pub fn program() -> &'static std::path::Path {
+    binary()
+}
+
 /// Where an example of this package is, built as this test was.
 pub fn example(name: &str) -> PathBuf {
     build(&format!("--example={name}"))
