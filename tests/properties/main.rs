@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what fails in a helper is to fail the test that called it")]
 
+mod client;
 mod codecs;
 mod corpus;
 mod crowds;
@@ -16,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod model;
 mod presets;
+mod punch;
 mod recency;
 mod regressions;
 mod replay;

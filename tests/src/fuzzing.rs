@@ -1,5 +1,7 @@
 //! The bodies of the fuzz targets: a function of any bytes that must not panic.
 
+mod clients;
+
 use rendezvous_protocol::http::parse_bearer;
 use rendezvous_protocol::{
     ClientId, DatagramContent, DropReason, Input, Instant, Output, PULSE_LEN, PrivateKey, PulseCode,
@@ -11,11 +13,13 @@ use crate::inputs::Inputs;
 use crate::strategy::CLIENTS;
 use crate::{bytes, check, ticks};
 
+pub use clients::{client, punch};
+
 /// A target by name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("datagram", datagram),
     ("bearer", bearer),
     ("path", path),
@@ -24,6 +28,8 @@ pub const TARGETS: [Target; 8] = [
     ("inputs", inputs),
     ("stored_record", stored_record),
     ("scenario", scenario),
+    ("client", client),
+    ("punch", punch),
 ];
 
 /// A datagram of any bytes is a pulse if it is 32 bytes long, and is never answered with more bytes than it has.

@@ -25,6 +25,7 @@ pub mod local;
 pub mod model;
 #[cfg(feature = "native")]
 pub mod process;
+pub mod reach;
 pub mod secrets;
 pub mod size;
 pub mod steps;
