@@ -1,24 +1,40 @@
 //! The NAT laboratory: the real program across the kernel's own NATs, in network namespaces that it makes and removes. It needs root.
 //!
-//! Without arguments it does all of it; otherwise what is named: behaviour, matrix, mapping, moves, forgery, suspend, pipe.
+//! Without arguments it does all of it; otherwise what is named: behaviour, matrix, pipe, mapping, suspend, addresses, servers, forgery.
 
 use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 mod behaviour;
+mod lasting;
 mod matrix;
 mod net;
 mod peer;
+mod pipe;
+mod server;
 mod shell;
+mod watcher;
 
+use lasting::Stage;
 use net::Internet;
+use server::Server;
 
-/// Where the server is. It has the second address for looking at NATs.
+/// Where the server of the matrix is. It has the second address for looking at NATs.
 const SERVER: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 0, 1), Ipv4Addr::new(198, 18, 0, 2)];
 
+/// What is played while the rest is: it mostly waits.
+type Play = fn(Stage<'_>) -> Result<(), String>;
+const BESIDE: [(&str, Play); 5] = [
+    ("mapping", lasting::mapping),
+    ("suspend", lasting::suspend),
+    ("addresses", lasting::addresses),
+    ("servers", lasting::servers),
+    ("forgery", lasting::forgery),
+];
+
 fn main() -> ExitCode {
-    let is_root =
-        std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
     if !is_root {
         eprintln!("the NAT laboratory makes network namespaces, which takes root");
         return ExitCode::FAILURE;
@@ -26,16 +42,29 @@ fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let does = |what: &str| asked.is_empty() || asked.iter().any(|name| name == what);
     shell::remove_leftovers();
+    let folder = std::env::temp_dir().join(format!("rendezvous-lab-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for keys and stores");
     let program = rendezvous_tests::process::program();
     let internet = Internet::new();
-    let host = internet.host("server", &SERVER);
-    let mut wrong = vec![];
-    if does("behaviour") {
-        behaviour::all_are_what_they_are_called(&internet, &host, SERVER);
-    }
-    let server = server::Server::start(&host, program, SERVER[0], &[]);
-    if does("matrix") {
-        wrong.extend(matrix::play(&internet, program, server.url()));
+    let stage = Stage { internet: &internet, program, folder: &folder };
+    let mut wrong = std::thread::scope(|scope| {
+        let beside: Vec<_> = BESIDE
+            .into_iter()
+            .filter(|(name, _)| does(name))
+            .map(|(name, play)| (name, scope.spawn(move || play(stage))))
+            .collect();
+        let mut wrong = in_turn(stage, &does);
+        for (name, play) in beside {
+            match play.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => wrong.push(format!("{name}: {why}")),
+                Err(_) => wrong.push(format!("{name}: see above")),
+            }
+        }
+        wrong
+    });
+    if std::fs::remove_dir_all(&folder).is_err() {
+        wrong.push(format!("{} cannot be removed", folder.display()));
     }
     for line in &wrong {
         eprintln!("wrong: {line}");
@@ -43,4 +72,21 @@ fn main() -> ExitCode {
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-mod server;
+/// What needs the processors, one after the other.
+fn in_turn(stage: Stage<'_>, does: &impl Fn(&str) -> bool) -> Vec<String> {
+    let mut wrong = vec![];
+    let host = stage.internet.host("server", &SERVER);
+    if does("behaviour") {
+        behaviour::all_are_what_they_are_called(stage.internet, &host, SERVER);
+    }
+    if does("matrix") {
+        let server = Server::start(&host, stage.program, SERVER[0], &[]);
+        wrong.extend(matrix::play(stage.internet, stage.program, server.url()));
+    }
+    if does("pipe")
+        && let Err(why) = pipe::play(stage)
+    {
+        wrong.push(format!("pipe: {why}"));
+    }
+    wrong
+}

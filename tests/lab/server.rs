@@ -15,7 +15,7 @@ use crate::shell::Namespace;
 pub(crate) struct Server {
     child: Child,
     url: String,
-    namespace: String,
+    address: Ipv4Addr,
 }
 
 impl Server {
@@ -33,11 +33,15 @@ impl Server {
             assert!(begun.elapsed() < Duration::from_secs(20), "the server does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child, url: format!("http://{address}:5025"), namespace: host.name().to_owned() }
+        Self { child, url: format!("http://{address}:5025"), address }
     }
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.address
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
