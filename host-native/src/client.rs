@@ -38,6 +38,7 @@ use rendezvous_protocol::lifecycle::Status;
 use rendezvous_protocol::{ClientId, Millis};
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 
+mod asking;
 mod builder;
 mod clock;
 mod connect;

@@ -53,13 +53,15 @@ async fn connect(options: ConnectOptions) -> Result<ExitCode, Box<dyn Error>> {
         client = builder.register() => client?,
         _ = signals.next() => return Ok(ExitCode::SUCCESS),
     };
-    let told = tokio::spawn(tell(client.clone(), options.key_file.clone(), printer));
+    let mut told = tokio::spawn(tell(client.clone(), options.key_file.clone(), printer));
     let done = tokio::select! {
         done = talk(&client, &options, printer) => done,
         _ = signals.next() => Ok(ExitCode::SUCCESS),
     };
     if options.key_file.is_none() {
         let _late = tokio::time::timeout(GOODBYE, client.logout()).await.is_ok();
+        // Its last event says so.
+        let _late = tokio::time::timeout(Duration::from_millis(500), &mut told).await.is_ok();
     }
     told.abort();
     done

@@ -27,4 +27,5 @@ mod shards;
 mod silence;
 mod ticks;
 mod traceability;
+mod vectors;
 mod worlds;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -171,7 +171,18 @@ impl OwnedChild {
         self.0.stdout.take().expect("a pipe")
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Its standard input, which must be a pipe.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().expect("a pipe")
+    }
+
+    /// Its standard error, which must be a pipe.
+    pub fn take_stderr(&mut self) -> ChildStderr {
+        self.0.stderr.take().expect("a pipe")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.0.id().try_into().expect("a process id")), signal).expect("it is there");
     }
 

@@ -173,7 +173,12 @@ impl Life {
             Says::Response(Response::PeerAddress { address, .. }) => Answer::Address(address),
             Says::Response(_) => Answer::Done,
             Says::Rejection(rejection) if rejection.status() == 401 => Answer::Unknown,
-            _ => Answer::Refused { retry_after: None },
+            Says::Rejection(_) => Answer::Refused { retry_after: None },
+            other @ (Says::Transmit { .. }
+            | Says::Dropped(_)
+            | Says::Taken
+            | Says::Ticked(_)
+            | Says::Resumed) => panic!("{other:?} is no answer to a request"),
         };
         self.under_way.push((self.now + self.network.delay, Carried::Answer { number, answer }));
     }
@@ -239,7 +244,7 @@ pub fn meet(network: Network, later: Millis, seed: u64) -> Meeting {
                         most_probes = most_probes.max(sent);
                     }
                     PunchEvent::Connected { .. } => {
-                        connected[side] = Some((attempts[side], now.since(begins[side])))
+                        connected[side] = Some((attempts[side], now.since(begins[side])));
                     }
                     PunchEvent::Failed { .. } => failed = true,
                     PunchEvent::Moved { .. } | PunchEvent::Closed => {}

@@ -20,6 +20,7 @@ pub(crate) const NAME: &str = "rendezvous.test";
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     root: CertificateDer<'static>,
+    pem: String,
 }
 
 /// A certificate and its key.
@@ -42,8 +43,9 @@ impl Authority {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: Issuer::new(params, key), root }
+        let root = params.self_signed(&key).unwrap();
+        let (pem, root) = (root.pem(), root.der().clone());
+        Self { issuer: Issuer::new(params, key), root, pem }
     }
 
     /// A certificate with this serial number.
@@ -53,6 +55,11 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Certificate { der: certificate.der().clone(), pem: certificate.pem(), key_pem: key.serialize_pem() }
+    }
+
+    /// The certificate to trust, as a file.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
     }
 
     /// What a client that trusts only this needs to know.

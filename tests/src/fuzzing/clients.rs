@@ -42,7 +42,7 @@ impl Choices<'_> {
         match self.next() % 8 {
             0 => now,
             1 => Instant::from_millis(due.as_millis().saturating_sub(1)).max(now),
-            2 | 3 | 4 => due,
+            2..=4 => due,
             5 => due + Millis(1),
             6 => now + Millis(u64::from(self.next()) * 40),
             _ => now + Millis(u64::from(self.next()) * 10_000),
@@ -102,7 +102,7 @@ fn drive_client(data: &[u8]) -> Vec<Output> {
         let mut may_change = false;
         let most_pulses;
         match choices.next() % 8 {
-            0 | 1 | 2 => {
+            0..=2 => {
                 now = choices.advance(now, machine.poll_timeout());
                 machine.handle_timeout(now);
                 assert!(machine.poll_timeout().is_none_or(|next| next > now), "it stands still at {now}");
