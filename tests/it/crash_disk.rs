@@ -28,7 +28,7 @@ struct Counts {
 
 #[test]
 fn whatever_was_acknowledged_survives_a_power_failure_at_any_moment() {
-    let workloads = Size::get().pick("power failures: random workloads", 100, 200, 1000);
+    let workloads = Size::get().pick("power failures: random workloads", 50, 100, 1000);
     let start = Instant::now();
     let mut counts = Counts::default();
     for seed in 0..workloads {
@@ -50,7 +50,7 @@ fn whatever_was_acknowledged_survives_a_power_failure_at_any_moment() {
 /// The same with a disk whose syncs fail now and then, and that is full now and then.
 #[test]
 fn whatever_was_acknowledged_survives_a_power_failure_of_a_disk_that_fails() {
-    let workloads = Size::get().pick("power failures of failing disks: random workloads", 16, 64, 256);
+    let workloads = Size::get().pick("power failures of failing disks: random workloads", 16, 32, 256);
     let start = Instant::now();
     let counts = Mutex::new(Counts::default());
     for seeds in (0..workloads).collect::<Vec<_>>().chunks(16) {
