@@ -2,6 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
+use rendezvous_tests::size::tell;
+
 use crate::net::{Internet, Nat};
 use crate::shell::Namespace;
 
@@ -63,9 +65,9 @@ pub(crate) fn all_are_what_they_are_called(
             (false, false) => AddressAndPort,
         };
         assert_eq!(filtered, filtering, "{nat}: the filtering");
-        println!(
+        tell(&format!(
             "{nat:<20} mapping {mapping:?}-dependent, filtering {filtering:?}-dependent, as it should be"
-        );
+        ));
     }
 }
 

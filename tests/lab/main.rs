@@ -1,15 +1,18 @@
 //! The NAT laboratory: the real program across the kernel's own NATs, in network namespaces that it makes and removes. It needs root.
 //!
-//! Without arguments it does all of it; otherwise what is named: behaviour, matrix, pipe, mapping, suspend, addresses, servers, forgery.
+//! Without arguments it does all of it; otherwise what is named: behaviour, matrix, pipe, mapping, suspend, addresses, servers, forgery, paths.
 
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
+use rendezvous_tests::size::tell;
+
 mod behaviour;
 mod lasting;
 mod matrix;
 mod net;
+mod paths;
 mod peer;
 mod pipe;
 mod server;
@@ -25,18 +28,19 @@ const SERVER: [Ipv4Addr; 2] = [Ipv4Addr::new(198, 18, 0, 1), Ipv4Addr::new(198, 
 
 /// What is played while the rest is: it mostly waits.
 type Play = fn(Stage<'_>) -> Result<(), String>;
-const BESIDE: [(&str, Play); 5] = [
+const BESIDE: [(&str, Play); 6] = [
     ("mapping", lasting::mapping),
     ("suspend", lasting::suspend),
     ("addresses", lasting::addresses),
     ("servers", lasting::servers),
     ("forgery", lasting::forgery),
+    ("paths", paths::play),
 ];
 
 fn main() -> ExitCode {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
     if !is_root {
-        eprintln!("the NAT laboratory makes network namespaces, which takes root");
+        tell("the NAT laboratory makes network namespaces, which takes root");
         return ExitCode::FAILURE;
     }
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
         wrong.push(format!("{} cannot be removed", folder.display()));
     }
     for line in &wrong {
-        eprintln!("wrong: {line}");
+        tell(&format!("wrong: {line}"));
     }
     if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

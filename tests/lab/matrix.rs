@@ -144,7 +144,10 @@ fn run(cell: &Cell, program: &Path, server: &str) -> Result<Vec<u64>, String> {
 }
 
 fn report(cells: &[Cell], outcomes: &[(String, Result<Vec<u64>, String>)]) -> Vec<String> {
-    println!("\n{:<42} {:>5} {:>9} {:>11} {:>11}", "cell", "runs", "as meant", "median ms", "longest ms");
+    tell(&format!(
+        "\n{:<42} {:>5} {:>9} {:>11} {:>11}",
+        "cell", "runs", "as meant", "median ms", "longest ms"
+    ));
     let mut wrong = vec![];
     for cell in cells {
         let of_cell: Vec<_> = outcomes.iter().filter(|(name, _)| *name == cell.name).collect();
@@ -156,12 +159,16 @@ fn report(cells: &[Cell], outcomes: &[(String, Result<Vec<u64>, String>)]) -> Ve
         let median = times.get(times.len() / 2).copied().unwrap_or_default();
         let longest = times.last().copied().unwrap_or_default();
         let meant = if cell.feasible { "" } else { "  (relay needed)" };
-        println!("{:<42} {:>5} {rate:>7.1} % {median:>11} {longest:>11}{meant}", cell.name, of_cell.len());
+        tell(&format!(
+            "{:<42} {:>5} {rate:>7.1} % {median:>11} {longest:>11}{meant}",
+            cell.name,
+            of_cell.len()
+        ));
         let first = of_cell.iter().find_map(|(_, outcome)| outcome.as_ref().err());
         if rate < FLOOR || (!cell.feasible && (rate < 100.0 || longest >= 10_000)) {
             wrong.push(format!("{}: {rate:.1} % ({longest} ms): {first:?}", cell.name));
         } else if let Some(first) = first {
-            println!("    one that was not: {first}");
+            tell(&format!("    one that was not: {first}"));
         }
     }
     wrong

@@ -190,12 +190,13 @@ impl Running {
     }
 
     fn probed(&mut self, probe: &Probe, from: SocketAddr, now: Instant) {
-        if Some(probe.receiver) != self.driver.machine.id() {
-            return; // For an id that this client had before, or never had.
-        }
         let peer = probe.sender;
+        // Its punch knows by which id this client began it, which may be another by now.
         if let Some(punching) = self.punches.get_mut(&peer) {
             return punching.punch.handle_probe(now, from, probe);
+        }
+        if Some(probe.receiver) != self.driver.machine.id() {
+            return; // For an id that this client had before, or never had.
         }
         let is_news =
             !self.last_knock.is_some_and(|(last, at)| last == peer && Duration::from(now.since(at)) < KNOCK);
