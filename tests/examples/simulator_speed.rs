@@ -37,6 +37,7 @@ fn crowd(until: u64) -> Scenario {
         filtering: Dependence::AddressAndPortDependent,
         idle: 120_000,
         shared: false,
+        hairpin: false,
     };
     scenario.clients = vec![Group { count: CLIENTS, nat: Some(nat), spread: 30_000, ..Group::new() }];
     scenario

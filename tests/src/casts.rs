@@ -87,8 +87,14 @@ fn nat(eighth: u64) -> impl Strategy<Value = NatKind> {
             Dependence::AddressAndPortDependent,
         ])
     };
-    (dependence(), dependence(), 1..40_u64, any::<bool>()).prop_map(
-        move |(mapping, filtering, idle, shared)| NatKind { mapping, filtering, idle: idle * eighth, shared },
+    (dependence(), dependence(), 1..40_u64, any::<bool>(), any::<bool>()).prop_map(
+        move |(mapping, filtering, idle, shared, hairpin)| NatKind {
+            mapping,
+            filtering,
+            idle: idle * eighth,
+            shared,
+            hairpin,
+        },
     )
 }
 

@@ -112,7 +112,7 @@ impl Life {
     fn flush(&mut self) {
         while let Some(output) = self.client.poll_output() {
             match output {
-                Output::Pulse => {
+                Output::Pulse { .. } => {
                     self.reached.pulses += 1;
                     let id = self.client.id().expect("a pulse needs a key");
                     self.send(Carried::Pulse(id));

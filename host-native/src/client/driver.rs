@@ -284,7 +284,7 @@ impl Running {
     async fn flush(&mut self) {
         while let Some(output) = self.driver.machine.poll_output() {
             match output {
-                Output::Pulse => {
+                Output::Pulse { .. } => {
                     if let (Some(server), Some(credentials)) = (self.server(), &self.driver.credentials) {
                         // What cannot be sent is a pulse that is not answered: it is repeated.
                         drop(self.driver.socket.send_to(credentials.key().reveal(), server).await);

@@ -1,5 +1,6 @@
 //! Who is in a scenario: clients, what they are like, and the NATs they are behind.
 
+use rendezvous_protocol::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Link;
@@ -136,6 +137,24 @@ impl ClientClock {
         let real = (i128::from(millis) * 1_000_000).div_euclid(rate.max(1));
         u64::try_from(real).unwrap_or(u64::MAX).max(1)
     }
+
+    /// What it has counted after so many real milliseconds.
+    pub(super) fn counts(&self, real: u64) -> Instant {
+        let counted = u128::from(real) * self.rate() / 1_000_000;
+        Instant::from_millis(u64::try_from(counted).unwrap_or(u64::MAX))
+    }
+
+    /// The first real millisecond at which it has counted so far; `None` if it stops there at the latest, or no deadline would
+    /// ever be the last.
+    pub(super) fn reaches(&self, counted: Instant) -> Option<u64> {
+        let real = (u128::from(counted.as_millis()) * 1_000_000).div_ceil(self.rate());
+        u64::try_from(real).ok().filter(|_| counted < Instant::MAX)
+    }
+
+    /// How far it goes in a second, in microseconds.
+    fn rate(&self) -> u128 {
+        u128::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(0).max(1)
+    }
 }
 
 /// A client that asks about another again and again: first where it is, then how it stands.
@@ -164,6 +183,10 @@ pub struct NatKind {
     /// Whether all clients of the group are behind the same one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// Whether it turns back what those behind it send to its own public address, "hairpinning" (section 6): the RFC demands
+    /// it, many do not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hairpin: bool,
 }
 
 /// What something of a NAT depends on.

@@ -18,6 +18,7 @@ use rendezvous_protocol::Instant;
 
 mod agenda;
 mod agent;
+mod behaved;
 mod chance;
 mod event;
 mod intro;
@@ -95,13 +96,13 @@ impl Simulation {
     pub fn bare(scenario: Scenario) -> Self {
         let mut chance = Chance::new(scenario.setup.seed);
         let mut places = Places::default();
-        let interval = scenario.setup.timing.pulse_interval().0;
+        let timing = scenario.setup.timing;
         let groups = scenario.clients.iter().flat_map(|group| std::iter::repeat_n(group, group.count.into()));
         let assigned = places.assign(&scenario);
         let parties: Vec<Party> = (0..)
             .zip(groups.zip(assigned))
             .map(|(number, (group, (socket, nat)))| Party {
-                agent: Agent::new(number, group, interval),
+                agent: Agent::new(number, group, timing),
                 path: Path::new(group.link.unwrap_or(scenario.link)),
                 socket,
                 nat,
@@ -296,7 +297,8 @@ impl Simulation {
     fn with_agent(&mut self, client: u16, act: impl FnOnce(&mut Agent, &mut Moment<'_>)) {
         let mut deeds = std::mem::take(&mut self.deeds);
         let party = &mut self.parties[usize::from(client)];
-        let mut moment = Moment { now: self.elapsed, chance: &mut self.chance, deeds: &mut deeds };
+        let world = &self.world;
+        let mut moment = Moment { now: self.elapsed, chance: &mut self.chance, deeds: &mut deeds, world };
         act(&mut party.agent, &mut moment);
         for deed in deeds.drain(..) {
             self.perform(client, deed);
@@ -321,6 +323,7 @@ impl Simulation {
             Ok(None) => "nobody",
             Err(Refusal::Unmapped) => "unmapped",
             Err(Refusal::Filtered) => "filtered",
+            Err(Refusal::NoHairpin) => "not turned back",
         };
         self.note(&Event::Arrived { message: message.number, fate });
     }
@@ -329,11 +332,12 @@ impl Simulation {
         let from = message.source;
         match message.content {
             Content::Code(code) => self.with_agent(client, |agent, moment| agent.code(moment, code)),
-            Content::Answer { number, heard, .. } => {
-                self.with_agent(client, |agent, moment| agent.heard(moment, number, heard));
+            Content::Answer { number, asked, heard, .. } => {
+                self.with_agent(client, |agent, moment| agent.heard(moment, number, asked, heard));
             }
-            Content::Probe => self.with_agent(client, |agent, moment| agent.probed(moment, from, false)),
-            Content::ProbeAnswer => self.with_agent(client, |agent, moment| agent.probed(moment, from, true)),
+            Content::Probe(probe) => {
+                self.with_agent(client, |agent, moment| agent.probed(moment, from, &probe));
+            }
             // Nobody sends such to a client.
             Content::Pulse { .. } | Content::Noise(_) | Content::Request { .. } => {}
         }

@@ -10,7 +10,10 @@ use crate::{ClientId, Millis, Timing};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Send a pulse: the 32 bytes of the key of the current registration, to the server's UDP address.
-    Pulse,
+    Pulse {
+        /// So many times it was sent before, and had no answer.
+        repeats: u32,
+    },
     /// Ask the server over HTTP, and hand the answer to [`super::Client::handle_answer`] with this number. It need not be
     /// handed in if there is none: the machine gives up after [`super::REQUEST_TIMEOUT`].
     Request {

@@ -117,7 +117,7 @@ impl Client {
     }
 
     pub(super) fn pulse(&mut self, repeats: u32) {
-        self.outputs.push_back(Output::Pulse);
+        self.outputs.push_back(Output::Pulse { repeats });
         let at = self.now + pace::repeat_after(&self.timing, repeats);
         self.waiting = Some(Waiting { at: Some(at), repeats });
     }

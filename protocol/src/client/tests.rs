@@ -23,7 +23,7 @@ fn asks(client: &mut Client, wanted: Request) -> u32 {
     let outputs = outputs(client);
     let mut numbers = outputs.iter().filter_map(|output| match output {
         Output::Request { number, request } if *request == wanted => Some(*number),
-        Output::Request { .. } | Output::Pulse | Output::Resolve => None,
+        Output::Request { .. } | Output::Pulse { .. } | Output::Resolve => None,
     });
     let number = numbers.next().unwrap_or_else(|| panic!("no {wanted:?} in {outputs:?}"));
     assert_eq!(numbers.next(), None, "{outputs:?}");
@@ -36,7 +36,7 @@ fn registered() -> Client {
     assert_eq!(client.state(), State::Registering);
     let number = asks(&mut client, Request::Register);
     client.handle_answer(at(0), number, Answer::Registered { id: ID, timing: Timing::default() });
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
     assert_eq!(events(&mut client), [Event::Registered { id: ID }]);
     assert_eq!(client.state(), State::Registered);
     client
@@ -61,7 +61,7 @@ fn pulses_until(client: &mut Client, end: u64) -> Vec<u64> {
         client.handle_timeout(due);
         assert!(client.poll_timeout().is_none_or(|next| next > due), "stands still");
         for output in outputs(client) {
-            if output == Output::Pulse {
+            if let Output::Pulse { .. } = output {
                 pulses.push(due.as_millis());
             }
         }
@@ -75,7 +75,7 @@ fn the_second_pulse_comes_soon_and_the_third_in_its_turn() {
     client.handle_timeout(at(3_099));
     assert_eq!(outputs(&mut client), []);
     client.handle_timeout(at(3_100));
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
     client.handle_code(at(3_200), PulseCode::OnTime);
     let next = client.poll_timeout().unwrap();
     assert!((at(23_100)..=at(26_100)).contains(&next), "{next}");
@@ -107,7 +107,7 @@ fn who_is_late_verifies_and_pulses_at_once() {
     let number = asks(&mut client, Request::Verify);
     assert_eq!(client.state(), State::Verifying);
     client.handle_answer(at(3_300), number, Answer::Done);
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
     assert_eq!(events(&mut client), [Event::Reverified]);
     client.handle_code(at(3_400), PulseCode::OnTime);
     assert_eq!(events(&mut client), [Event::Online]);
@@ -171,7 +171,7 @@ fn who_is_forgotten_registers_after_a_while_and_says_which_id_is_lost() {
     let number = asks(&mut client, Request::Register);
     client.handle_answer(due, number, Answer::Registered { id: OTHER, timing: Timing::default() });
     assert_eq!(events(&mut client), [Event::ReRegistered { lost: ID, id: OTHER }]);
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn an_id_from_earlier_is_verified_first() {
     let number = asks(&mut client, Request::Verify);
     client.handle_answer(at(10), number, Answer::Done);
     assert_eq!(events(&mut client), [Event::Registered { id: ID }]);
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
 
     let mut client = Client::resume(at(0), ID, Timing::default(), 1);
     let number = asks(&mut client, Request::Verify);
@@ -227,7 +227,7 @@ fn an_id_from_earlier_is_verified_first() {
 fn another_network_is_used_at_once_and_asked_about() {
     let mut client = online();
     client.network_changed(at(10_000));
-    assert_eq!(outputs(&mut client), [Output::Pulse]);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
     client.handle_code(at(10_100), PulseCode::OnTime);
     let number = asks(&mut client, Request::OwnAddress);
     let to = ([192, 0, 2, 8], 1).into();
@@ -281,7 +281,7 @@ fn after_a_long_sleep_it_asks_before_it_gives_up_its_id() {
     let mut client = online();
     client.handle_timeout(at(600_000));
     let woken = outputs(&mut client);
-    assert_eq!(woken.iter().filter(|output| **output == Output::Pulse).count(), 1, "{woken:?}");
+    assert_eq!(woken.iter().filter(|output| matches!(output, Output::Pulse { .. })).count(), 1, "{woken:?}");
     client.handle_code(at(600_050), PulseCode::NotFound);
     asks(&mut client, Request::Verify);
     assert_eq!(client.id(), Some(ID));

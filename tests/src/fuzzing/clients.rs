@@ -78,7 +78,7 @@ fn drive_client(data: &[u8]) -> Vec<Output> {
             assert!(!ended, "{output:?} after the end");
             made.push(output);
             match output {
-                Output::Pulse => pulses += 1,
+                Output::Pulse { .. } => pulses += 1,
                 Output::Request { number, request } => {
                     assert!(numbers.insert(number), "{number} twice");
                     open.push((number, request, now + REQUEST_TIMEOUT));

@@ -1,54 +1,46 @@
 //! What a client does of itself: when it pulses, what it makes of an answer, what it repeats. It knows nothing of NATs,
 //! links or the log: it is told the time and what arrives, and says what it does.
 //!
-//! This is a client for simulations. It has one key for life, so that it is the same client to whoever watches: a real one
-//! that has to register again gets another key, and with it another id.
+//! One that behaves leaves all of that to the protocol's client machine ([`Behaved`]); the others are here to show what comes of
+//! doing less, or worse.
 
 use std::net::SocketAddrV4;
 
-use rendezvous_protocol::PulseCode;
+use rendezvous_protocol::punch::Probe;
+use rendezvous_protocol::{PulseCode, Timing};
 
+use super::behaved::Behaved;
 use super::chance::Chance;
-use super::meeting::{Meeting, Move};
+use super::meeting::Meeting;
 use super::message::{Asked, Heard};
-use crate::world::{Asks, ClientClock, Command, Group, Policy};
+use crate::world::{Asks, ClientClock, Command, Group, Policy, World};
 
 /// How long a client waits for the answer to a request.
 const REQUEST_TIMEOUT: u64 = 10_000;
 /// After failures a client waits up to this long, twice as long each time, and never longer than the last.
 const FIRST_BACK_OFF: u64 = 1_000;
 const LONGEST_BACK_OFF: u64 = 30_000;
-/// How often a pulse that is not answered is repeated, waiting twice as long each time.
-const REPEATS: u32 = 3;
+/// Its own requests have numbers from here on, those of the client machine lower ones.
+const FIRST_REQUEST: u32 = 1 << 31;
 
 #[derive(Debug)]
 pub(super) struct Agent {
     me: u16,
     policy: Policy,
     clock: ClientClock,
-    /// How often a client is to pulse, as the server tells it.
-    interval: u64,
+    timing: Timing,
+    /// What does the rest, for one that behaves.
+    behaved: Option<Box<Behaved>>,
     asks: Option<Asks>,
     meeting: Option<Meeting>,
-    registered: bool,
     /// Whether it logged out, and does nothing of itself any more.
     retired: bool,
-    /// Since it registered: the second pulse comes soon.
-    accepted: u32,
     pulse_at: Option<u64>,
-    repeat: Option<Repeat>,
     requests: Vec<Pending>,
     next_request: u32,
     again: Option<(u64, Asked)>,
     failures: u32,
     ask_at: Option<u64>,
-}
-
-/// A pulse that is not answered yet.
-#[derive(Clone, Copy, Debug)]
-struct Repeat {
-    at: u64,
-    done: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,8 +59,8 @@ pub(super) enum Deed {
     Noise(usize),
     /// Sends a request, showing the key of `caller`.
     Request { number: u32, caller: u16, asked: Asked },
-    /// Sends a probe to another client, or answers one.
-    Probe { to: SocketAddrV4, answer: bool },
+    /// Sends a probe to another client, or the answer to one.
+    Probe { to: SocketAddrV4, probe: Probe },
     /// Lets whoever watches know.
     Says(&'static str, String),
 }
@@ -79,24 +71,30 @@ pub(super) struct Moment<'a> {
     pub(super) now: u64,
     pub(super) chance: &'a mut Chance,
     pub(super) deeds: &'a mut Vec<Deed>,
+    /// Who has which id.
+    pub(super) world: &'a World,
+}
+
+impl Moment<'_> {
+    pub(super) fn says(&mut self, does: &'static str, detail: String) {
+        self.deeds.push(Deed::Says(does, detail));
+    }
 }
 
 impl Agent {
-    pub(super) fn new(me: u16, group: &Group, interval: u64) -> Self {
+    pub(super) fn new(me: u16, group: &Group, timing: Timing) -> Self {
         Self {
             me,
             policy: group.policy,
             clock: group.clock,
-            interval,
+            timing,
+            behaved: None,
             asks: group.asks,
             meeting: None,
-            registered: false,
             retired: false,
-            accepted: 0,
             pulse_at: None,
-            repeat: None,
             requests: vec![],
-            next_request: 1,
+            next_request: FIRST_REQUEST,
             again: None,
             failures: 0,
             ask_at: None,
@@ -106,25 +104,24 @@ impl Agent {
     /// It is switched on.
     pub(super) fn start(&mut self, moment: &mut Moment<'_>, meets: Option<u16>) {
         match self.policy {
-            Policy::WellBehaved | Policy::Fixed { .. } | Policy::Lazy { .. } => {
-                self.request(moment, self.me, Asked::Register);
-            }
+            Policy::WellBehaved => self.behave(moment),
+            Policy::Fixed { .. } | Policy::Lazy { .. } => self.request(moment, self.me, Asked::Register),
             Policy::Manual => {}
             Policy::Noise { .. } => self.pulse_at = Some(moment.now),
             Policy::Thief { every, .. } => self.pulse_at = Some(moment.now + self.clock.real(every)),
         }
         self.ask_at = self.asks.map(|asks| moment.now + self.clock.real(asks.every));
-        self.meeting = meets.map(|peer| Meeting::new(peer, moment.now));
+        self.meeting = meets.map(|peer| Meeting::new(peer, self.clock.counts(moment.now)));
     }
 
     /// When it wants to be woken.
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         let own = [
             self.pulse_at,
-            self.repeat.map(|repeat| repeat.at),
             self.again.map(|(at, _)| at),
             self.ask_at,
-            self.meeting.as_ref().and_then(Meeting::poll_timeout),
+            self.behaved.as_ref().and_then(|behaved| behaved.poll_timeout()),
+            self.meeting.as_ref().and_then(Meeting::poll_timeout).and_then(|due| self.clock.reaches(due)),
         ];
         own.into_iter().flatten().chain(self.requests.iter().map(|request| request.until)).min()
     }
@@ -134,15 +131,14 @@ impl Agent {
         let now = moment.now;
         while let Some(at) = self.requests.iter().position(|request| request.until <= now) {
             let request = self.requests.remove(at);
-            moment.deeds.push(Deed::Says("request timed out", String::new()));
+            moment.says("request timed out", String::new());
             self.failed(moment, request.asked);
         }
         if let Some((_, asked)) = self.again.take_if(|(at, _)| *at <= now) {
             self.request(moment, self.me, asked);
         }
-        if let Some(repeat) = self.repeat.take_if(|repeat| repeat.at <= now) {
-            moment.deeds.push(Deed::Says("repeats its pulse", String::new()));
-            self.send_pulse(moment, repeat.done + 1);
+        if let Some(behaved) = &mut self.behaved {
+            behaved.wake(moment);
         }
         if let Some(due) = self.pulse_at.take_if(|at| *at <= now) {
             self.own_pulse(moment, due);
@@ -154,39 +150,39 @@ impl Agent {
             self.request(moment, self.me, Asked::LookUp(asks.peer));
             self.request(moment, self.me, Asked::Status(asks.peer));
         }
-        if let Some(meeting) = &mut self.meeting {
-            match meeting.wake(now) {
-                Some(Move::LookUp(peer)) => self.request(moment, self.me, Asked::LookUp(peer)),
-                Some(Move::Probe(to)) => moment.deeds.push(Deed::Probe { to, answer: false }),
-                Some(Move::GiveUp) => {
-                    let detail = format!("no answer from client {}", meeting.peer());
-                    moment.deeds.push(Deed::Says("gives up", detail));
-                }
-                None => {}
-            }
+        let whom = self.meeting.as_mut().and_then(|meeting| meeting.wake(self.clock.counts(now), moment));
+        if let Some(peer) =
+            whom.filter(|_| self.behaved.as_ref().is_none_or(|behaved| behaved.is_registered()))
+        {
+            self.request(moment, self.me, Asked::LookUp(peer));
         }
     }
 
     /// Does what the scenario says.
     pub(super) fn command(&mut self, moment: &mut Moment<'_>, command: Command) {
         match command {
+            Command::Register if self.policy == Policy::WellBehaved && self.is_idle() => self.behave(moment),
             Command::Register => {
                 self.retired = false;
                 self.request(moment, self.me, Asked::Register);
             }
-            Command::Pulse => self.send_pulse(moment, 0),
+            Command::Pulse => self.pulse(moment),
             Command::Verify => self.request(moment, self.me, Asked::Verify),
+            Command::Logout if self.behaved.is_some() => {
+                self.behaved.iter_mut().for_each(|behaved| behaved.logout(moment));
+            }
             Command::Logout => {
                 self.retired = true;
                 self.pulse_at = None;
-                self.repeat = None;
                 self.again = None;
                 self.request(moment, self.me, Asked::Logout);
             }
             Command::Noise => self.noise(moment),
             Command::LookUp(peer) => self.request(moment, self.me, Asked::LookUp(peer)),
             Command::Status(peer) => self.request(moment, self.me, Asked::Status(peer)),
-            Command::Meet(peer) => self.meeting = Some(Meeting::new(peer, moment.now)),
+            Command::Meet(peer) => {
+                self.meeting = Some(Meeting::new(peer, self.clock.counts(moment.now)));
+            }
             Command::Replay(victim) => moment.deeds.push(Deed::Pulse(victim)),
             // Whoever moves the client about sees to these.
             Command::Sleep | Command::Wake => {}
@@ -195,79 +191,78 @@ impl Agent {
 
     /// The server answers a pulse.
     pub(super) fn code(&mut self, moment: &mut Moment<'_>, code: PulseCode) {
-        if matches!(self.policy, Policy::Noise { .. } | Policy::Thief { .. }) {
-            return;
+        if let Some(behaved) = &mut self.behaved {
+            return behaved.code(moment, code);
         }
-        self.repeat = None;
         match code {
-            PulseCode::OnTime => {
-                self.accepted += 1;
-                // A NAT that has seen one exchange only may forget it sooner.
-                if self.policy == Policy::WellBehaved && self.acts() && self.accepted == 1 {
-                    let soon = moment.now + self.clock.real(self.interval / 10);
-                    self.pulse_at = self.pulse_at.map(|planned| planned.min(soon));
+            PulseCode::Reverify if self.acts() => {
+                if !self.requests.iter().any(|request| request.asked == Asked::Verify) {
+                    moment.says("verifies", String::new());
+                    self.request(moment, self.me, Asked::Verify);
                 }
             }
-            PulseCode::Reverify if self.acts() => self.request_once(moment, Asked::Verify, "verifies"),
-            PulseCode::NotFound if self.policy == Policy::WellBehaved && self.acts() => {
-                // Anybody can send a datagram. What the server says over HTTP counts.
-                self.request_once(moment, Asked::Verify, "verifies");
-            }
+            // It believes what anybody could have sent.
             PulseCode::NotFound if self.acts() => self.register_again(moment),
-            PulseCode::Reverify | PulseCode::NotFound => {}
+            PulseCode::OnTime | PulseCode::Reverify | PulseCode::NotFound => {}
         }
     }
 
     /// The server answers a request.
-    pub(super) fn heard(&mut self, moment: &mut Moment<'_>, number: u32, heard: Heard) {
+    pub(super) fn heard(&mut self, moment: &mut Moment<'_>, number: u32, asked: Asked, heard: Heard) {
+        if heard == Heard::NoConnection {
+            moment.says("finds no server", String::new());
+        }
+        if number < FIRST_REQUEST {
+            return self.behaved.iter_mut().for_each(|behaved| behaved.heard(moment, number, asked, heard));
+        }
         let Some(at) = self.requests.iter().position(|request| request.number == number) else {
             return; // It came too late.
         };
-        let Pending { asked, .. } = self.requests.remove(at);
+        self.requests.remove(at);
         match (asked, heard) {
             (Asked::Register, Heard::Ok) => {
-                moment.deeds.push(Deed::Says("registered", String::new()));
-                self.accepted = 0;
+                moment.says("registered", String::new());
                 self.is_known(moment);
             }
             // An earlier answer to its registration was lost.
-            (Asked::Register, Heard::Refused(_)) if self.acts() => {
+            (Asked::Register, Heard::Taken | Heard::Refused(_)) if self.acts() => {
                 self.request(moment, self.me, Asked::Verify);
             }
             (Asked::Verify, Heard::Ok) => self.is_known(moment),
             (Asked::Verify, Heard::Refused(401)) if self.acts() => self.register_again(moment),
             (Asked::Logout, Heard::Ok | Heard::Refused(_)) => {
-                moment.deeds.push(Deed::Says("logged out", String::new()));
-                self.registered = false;
+                moment.says("logged out", String::new());
             }
             (Asked::LookUp(peer), Heard::Address(address)) => {
-                if let Some(meeting) = &mut self.meeting
-                    && meeting.found(moment.now, peer, address)
-                {
-                    moment.deeds.push(Deed::Says("found", format!("client {peer} at {address}")));
+                let now = self.clock.counts(moment.now);
+                if let Some(meeting) = &mut self.meeting {
+                    meeting.found(now, (self.me, peer), address, moment);
                 }
             }
-            (_, Heard::NoConnection) => {
-                moment.deeds.push(Deed::Says("finds no server", String::new()));
-                self.failed(moment, asked);
-            }
-            (Asked::Register | Asked::Verify, Heard::Refused(_) | Heard::Address(_))
-            | (Asked::Logout, Heard::Address(_))
-            | (Asked::LookUp(_), Heard::Ok | Heard::Refused(_))
-            | (Asked::Status(_), Heard::Ok | Heard::Refused(_) | Heard::Address(_)) => {}
+            (_, Heard::NoConnection) => self.failed(moment, asked),
+            (Asked::Register | Asked::Verify, Heard::Refused(_) | Heard::Taken | Heard::Address(_))
+            | (Asked::Logout, Heard::Taken | Heard::Address(_))
+            | (Asked::LookUp(_), Heard::Ok | Heard::Taken | Heard::Refused(_))
+            | (Asked::Status(_), Heard::Ok | Heard::Taken | Heard::Refused(_) | Heard::Address(_)) => {}
         }
     }
 
     /// A probe of another client arrives, or the answer to one.
-    pub(super) fn probed(&mut self, moment: &mut Moment<'_>, from: SocketAddrV4, answer: bool) {
-        if !answer {
-            moment.deeds.push(Deed::Probe { to: from, answer: true });
+    pub(super) fn probed(&mut self, moment: &mut Moment<'_>, from: SocketAddrV4, probe: &Probe) {
+        let now = self.clock.counts(moment.now);
+        if let Some(meeting) = &mut self.meeting {
+            meeting.probed(now, from, probe, moment);
         }
-        if let Some(meeting) = &mut self.meeting
-            && meeting.heard(moment.now, from, answer)
-        {
-            moment.deeds.push(Deed::Says("connected", format!("with client {} at {from}", meeting.peer())));
-        }
+    }
+
+    /// It runs the client machine from now on.
+    fn behave(&mut self, moment: &mut Moment<'_>) {
+        self.behaved = Some(Box::new(Behaved::new(self.me, self.clock, self.timing, moment)));
+    }
+
+    /// Whether nothing runs of itself: it never began, or has ended.
+    fn is_idle(&self) -> bool {
+        self.behaved.as_ref().is_none_or(|behaved| behaved.has_ended())
     }
 
     /// The server has just said that it knows this client.
@@ -276,13 +271,12 @@ impl Agent {
         if !self.acts() {
             return;
         }
-        self.registered = true;
         // A clock that ticks already goes on ticking.
         let ticking = matches!(self.policy, Policy::Fixed { .. }) && self.pulse_at.is_some();
         if !ticking {
             self.pulse_at = Some(moment.now + self.next_pulse(moment));
         }
-        self.send_pulse(moment, 0);
+        self.pulse(moment);
     }
 
     /// It is time for a pulse, or for what this client does in place of one.
@@ -302,32 +296,28 @@ impl Agent {
                 // One that slept through some does not make up for them.
                 let missed = (moment.now - due) / every;
                 self.pulse_at = Some(due + (missed + 1) * every);
-                self.send_pulse(moment, 0);
+                self.pulse(moment);
             }
-            Policy::WellBehaved | Policy::Lazy { .. } => {
+            Policy::Lazy { .. } => {
                 self.pulse_at = Some(moment.now + self.next_pulse(moment));
-                self.send_pulse(moment, 0);
+                self.pulse(moment);
             }
-            Policy::Manual => {}
+            Policy::WellBehaved | Policy::Manual => {}
         }
     }
 
-    fn send_pulse(&mut self, moment: &mut Moment<'_>, repeats: u32) {
+    fn pulse(&self, moment: &mut Moment<'_>) {
         moment.deeds.push(Deed::Pulse(self.me));
-        // 1, 2 and 4 s at the usual interval of 30 s.
-        let wait = self.clock.real((self.interval / 30).max(1) << repeats);
-        let repeats_it = self.policy == Policy::WellBehaved && !self.retired && repeats < REPEATS;
-        self.repeat = repeats_it.then_some(Repeat { at: moment.now + wait, done: repeats });
     }
 
     /// How long after this pulse the next is to come.
     fn next_pulse(&self, moment: &mut Moment<'_>) -> u64 {
-        let interval = self.interval;
         let wait = match self.policy {
-            Policy::WellBehaved => moment.chance.between(interval * 2 / 3, interval * 5 / 6),
             Policy::Fixed { every } => every,
             Policy::Lazy { from, to } => moment.chance.between(from, to),
-            Policy::Manual | Policy::Noise { .. } | Policy::Thief { .. } => interval,
+            Policy::WellBehaved | Policy::Manual | Policy::Noise { .. } | Policy::Thief { .. } => {
+                self.timing.pulse_interval().0
+            }
         };
         self.clock.real(wait)
     }
@@ -344,11 +334,9 @@ impl Agent {
     }
 
     fn register_again(&mut self, moment: &mut Moment<'_>) {
-        self.registered = false;
         self.pulse_at = None;
-        self.repeat = None;
         if self.again.is_none() && !self.requests.iter().any(|request| request.asked == Asked::Register) {
-            moment.deeds.push(Deed::Says("registers again", String::new()));
+            moment.says("registers again", String::new());
             self.again = Some((moment.now + self.back_off(moment), Asked::Register));
         }
     }
@@ -371,13 +359,6 @@ impl Agent {
         moment.chance.up_to(most)
     }
 
-    fn request_once(&mut self, moment: &mut Moment<'_>, asked: Asked, says: &'static str) {
-        if !self.requests.iter().any(|request| request.asked == asked) {
-            moment.deeds.push(Deed::Says(says, String::new()));
-            self.request(moment, self.me, asked);
-        }
-    }
-
     fn request(&mut self, moment: &mut Moment<'_>, caller: u16, asked: Asked) {
         let number = self.next_request;
         self.next_request = self.next_request.wrapping_add(1);
@@ -391,6 +372,6 @@ impl Agent {
     }
 
     fn behaves(&self) -> bool {
-        matches!(self.policy, Policy::WellBehaved | Policy::Fixed { .. } | Policy::Lazy { .. })
+        matches!(self.policy, Policy::Fixed { .. } | Policy::Lazy { .. })
     }
 }

@@ -34,6 +34,11 @@ impl Chance {
         least.saturating_add(self.up_to(most.saturating_sub(least)))
     }
 
+    /// Something for another generator to begin with.
+    pub(super) fn seed(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Random bytes.
     pub(super) fn bytes(&mut self, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];

@@ -1,95 +1,127 @@
-//! How two clients try to reach each other: look the other up, send it probes, answer its probes.
-//!
-//! It is as little as is needed to see what a NAT does to it.
+//! How two clients try to reach each other: look the other up until it is found, then punch, up to three times, each time with a
+//! fresh lookup. The punching is the protocol's own machine; times are those of the client's clock.
 
 use std::net::SocketAddrV4;
 
-/// How often it looks for a peer that is not found, in milliseconds.
-const LOOK_EVERY: u64 = 2_000;
-/// How often it sends a probe, and how many.
-const PROBE_EVERY: u64 = 500;
-const PROBES: u32 = 20;
+use rendezvous_protocol::punch::{Event, Probe, Punch, Reason};
+use rendezvous_protocol::{Instant, Millis};
+
+use super::agent::{Deed, Moment};
+use super::v4;
+
+/// How often it looks for a peer that is not found.
+const LOOK_EVERY: Millis = Millis::from_secs(1);
+/// How many attempts there are.
+const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Meeting {
     peer: u16,
-    at: Option<u64>,
+    attempts: u32,
     stage: Stage,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Looking,
-    Probing { to: SocketAddrV4, left: u32 },
+    Looking { next: Instant },
+    Punching(Box<Punch>),
     Over,
 }
 
-/// What to do next.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Move {
-    LookUp(u16),
-    Probe(SocketAddrV4),
-    GiveUp,
-}
-
 impl Meeting {
-    pub(super) fn new(peer: u16, now: u64) -> Self {
-        Self { peer, at: Some(now + LOOK_EVERY), stage: Stage::Looking }
+    pub(super) fn new(peer: u16, now: Instant) -> Self {
+        Self { peer, attempts: 0, stage: Stage::Looking { next: now + LOOK_EVERY } }
     }
 
-    pub(super) fn peer(&self) -> u16 {
-        self.peer
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<u64> {
-        self.at
-    }
-
-    pub(super) fn wake(&mut self, now: u64) -> Option<Move> {
-        self.at.take_if(|at| *at <= now)?;
-        match &mut self.stage {
-            Stage::Looking => {
-                self.at = Some(now + LOOK_EVERY);
-                Some(Move::LookUp(self.peer))
-            }
-            Stage::Probing { left: 0, .. } => {
-                self.stage = Stage::Over;
-                Some(Move::GiveUp)
-            }
-            Stage::Probing { to, left } => {
-                *left -= 1;
-                self.at = Some(now + PROBE_EVERY);
-                Some(Move::Probe(*to))
-            }
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Looking { next } => Some(*next),
+            Stage::Punching(punch) => punch.poll_timeout(),
             Stage::Over => None,
         }
     }
 
-    /// The server says where `peer` is. Returns whether that was wanted.
-    pub(super) fn found(&mut self, now: u64, peer: u16, address: SocketAddrV4) -> bool {
-        let wanted = peer == self.peer && matches!(self.stage, Stage::Looking);
-        if wanted {
-            self.stage = Stage::Probing { to: address, left: PROBES };
-            self.at = Some(now);
+    /// Does what is due. Returns whom to look up.
+    pub(super) fn wake(&mut self, now: Instant, moment: &mut Moment<'_>) -> Option<u16> {
+        if let Stage::Looking { next } = &mut self.stage {
+            let due = next.is_due(now);
+            if due {
+                *next = now + LOOK_EVERY;
+            }
+            return due.then_some(self.peer);
         }
-        wanted
+        self.with_punch(now, moment, |punch| punch.handle_timeout(now));
+        None
     }
 
-    /// The peer is heard, perhaps from another port than the server said. Returns whether both have now heard each other.
-    pub(super) fn heard(&mut self, now: u64, from: SocketAddrV4, answer: bool) -> bool {
-        let Stage::Probing { to, .. } = &mut self.stage else { return false };
-        if to.ip() != from.ip() {
-            return false;
+    /// The server says where `peer` is.
+    pub(super) fn found(
+        &mut self,
+        now: Instant,
+        (me, peer): (u16, u16),
+        at: SocketAddrV4,
+        moment: &mut Moment<'_>,
+    ) {
+        if peer != self.peer || !matches!(self.stage, Stage::Looking { .. }) {
+            return;
         }
-        if answer {
-            self.stage = Stage::Over;
-            self.at = None;
-            return true;
+        moment.says("found", format!("client {peer} at {at}"));
+        self.attempts += 1;
+        let (me, peer) = (moment.world.id(me), moment.world.id(peer));
+        let punch = Punch::new(now, me, peer, at.into(), moment.chance.seed());
+        self.stage = Stage::Punching(Box::new(punch));
+        self.with_punch(now, moment, |_| {});
+    }
+
+    /// A probe arrives, or the answer to one. Whoever does not want to meet the sender does not answer.
+    pub(super) fn probed(
+        &mut self,
+        now: Instant,
+        from: SocketAddrV4,
+        probe: &Probe,
+        moment: &mut Moment<'_>,
+    ) {
+        self.with_punch(now, moment, |punch| punch.handle_probe(now, from.into(), probe));
+    }
+
+    fn with_punch(&mut self, now: Instant, moment: &mut Moment<'_>, act: impl FnOnce(&mut Punch)) {
+        let Stage::Punching(punch) = &mut self.stage else { return };
+        act(punch);
+        while let Some(transmit) = punch.poll_transmit() {
+            if let Some(to) = v4(transmit.destination) {
+                moment.deeds.push(Deed::Probe { to, probe: transmit.probe });
+            }
         }
-        if *to != from {
-            *to = from;
-            self.at = Some(now);
+        let peer = self.peer;
+        let mut next = None;
+        while let Some(event) = punch.poll_event() {
+            match event {
+                Event::Probing { .. } => {}
+                Event::Connected { address, rtt } => {
+                    moment.says("connected", format!("with client {peer} at {address}, {} ms away", rtt.0));
+                }
+                Event::Moved { address } => moment.says("follows", format!("client {peer} to {address}")),
+                Event::Failed { reason } => {
+                    let why = match reason {
+                        Reason::Silent => format!("no answer from client {peer}"),
+                        Reason::OneSided => format!("client {peer} is heard, but hears nothing"),
+                    };
+                    next = Some(if self.attempts < ATTEMPTS {
+                        moment.says("tries again", why);
+                        Stage::Looking { next: now + Millis(1) }
+                    } else {
+                        moment.says("gives up", format!("{why}: they need a relay"));
+                        Stage::Over
+                    });
+                }
+                Event::Closed => {
+                    moment.says("loses", format!("client {peer}: no answer for 30 s"));
+                    next = Some(Stage::Over);
+                }
+            }
         }
-        false
+        if let Some(next) = next {
+            self.stage = next;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use rendezvous_protocol::PulseCode;
+use rendezvous_protocol::punch::Probe;
 
 use crate::world::{Action, Payload};
 
@@ -37,11 +38,9 @@ pub(super) enum Content {
     /// A request over HTTP.
     Request { number: u32, caller: u16, asked: Asked },
     /// The answer to it.
-    Answer { client: u16, number: u32, heard: Heard },
-    /// From one client to another: can you hear me?
-    Probe,
-    /// From one client to another: I can.
-    ProbeAnswer,
+    Answer { client: u16, number: u32, asked: Asked, heard: Heard },
+    /// From one client to another: can you hear me? Or: I can.
+    Probe(Probe),
 }
 
 /// What a client asks the server for over HTTP.
@@ -74,6 +73,8 @@ pub(super) enum Heard {
     Ok,
     /// 200, and where the peer is.
     Address(SocketAddrV4),
+    /// That key is registered already.
+    Taken,
     /// An error, with this HTTP status.
     Refused(u16),
     /// Nothing: the connection was refused.

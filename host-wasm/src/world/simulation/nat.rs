@@ -38,6 +38,8 @@ pub(super) enum Refusal {
     Unmapped,
     /// Somebody has, but does not want to hear of the sender.
     Filtered,
+    /// It came from behind the same NAT, which does not turn it back.
+    NoHairpin,
 }
 
 impl Nat {
@@ -80,6 +82,9 @@ impl Nat {
 
     /// A datagram comes in: whom it is for.
     pub(super) fn inbound(&self, now: u64, port: u16, from: SocketAddrV4) -> Result<SocketAddrV4, Refusal> {
+        if *from.ip() == self.address && !self.kind.hairpin {
+            return Err(Refusal::NoHairpin);
+        }
         let mapping = self.at(port).ok_or(Refusal::Unmapped)?;
         let lasts = |used: u64| now - used < self.kind.idle;
         if !lasts(mapping.used) {
@@ -145,7 +150,7 @@ mod tests {
     }
 
     fn nat(mapping: Dependence, filtering: Dependence) -> Nat {
-        Nat::new(NatKind { mapping, filtering, idle: 30_000, shared: false }, ADDRESS)
+        Nat::new(NatKind { mapping, filtering, idle: 30_000, shared: false, hairpin: false }, ADDRESS)
     }
 
     #[test]
@@ -190,6 +195,20 @@ mod tests {
         assert_eq!(nat.inbound(30_000, first.port(), outside(1, 1)), Err(Refusal::Unmapped));
         assert_ne!(nat.outbound(30_000, INSIDE, outside(1, 1)).unwrap(), first);
         assert_eq!(nat.mappings.len(), 1, "what is over is not kept");
+    }
+
+    #[test]
+    fn what_comes_from_inside_is_turned_back_only_by_a_nat_that_does_hairpinning() {
+        let kind = |hairpin| NatKind { hairpin, ..nat(Dependence::default(), Dependence::default()).kind };
+        for (hairpin, expected) in [(true, Ok(INSIDE)), (false, Err(Refusal::NoHairpin))] {
+            let mut nat = Nat::new(kind(hairpin), ADDRESS);
+            let port = nat.outbound(0, INSIDE, outside(1, 1)).unwrap().port();
+            let neighbour = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 2), 5000);
+            // It comes from the address that the world sees (section 6, REQ-9).
+            let source = nat.outbound(0, neighbour, SocketAddrV4::new(ADDRESS, port)).unwrap();
+            assert_eq!(nat.inbound(1, port, source), expected);
+            assert_eq!(nat.inbound(1, port, outside(1, 1)), Ok(INSIDE), "others come in either way");
+        }
     }
 
     #[test]

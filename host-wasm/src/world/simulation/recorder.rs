@@ -1,14 +1,18 @@
 //! Writes the log: a line of JSON for each event, and a digest of them all, by which two runs are compared.
 
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
+
 use super::event::Event;
 use super::mermaid::Drawing;
+
+static CRC: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     lines: String,
     /// How many lines there were so far.
     pub(super) events: u64,
-    digest: crc32fast::Hasher,
+    digest: Digest,
     /// A diagram that is drawn beside.
     pub(super) drawing: Option<Drawing>,
 }
@@ -24,7 +28,7 @@ impl Recorder {
         self.lines.push(',');
         self.lines.push_str(members);
         self.lines.push('\n');
-        self.digest.update(&self.lines.as_bytes()[start..]);
+        self.digest.0.update(&self.lines.as_bytes()[start..]);
         self.events += 1;
         if let Some(drawing) = &mut self.drawing {
             drawing.event(at, event);
@@ -38,6 +42,20 @@ impl Recorder {
 
     /// Eight hex digits that two different logs hardly share.
     pub(super) fn digest(&self) -> String {
-        format!("{:08x}", self.digest.clone().finalize())
+        format!("{:?}", self.digest)
+    }
+}
+
+struct Digest(crc::Digest<'static, u32, Table<1>>);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(CRC.digest())
+    }
+}
+
+impl std::fmt::Debug for Digest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:08x}", self.0.clone().finalize())
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddrV4;
 
 use rendezvous_protocol::ClientId;
+use rendezvous_protocol::punch::Kind;
 
 use super::Simulation;
 use super::agent::Deed;
@@ -26,8 +27,7 @@ impl Simulation {
                 let payload = Payload::from(self.chance.bytes(len));
                 self.send_datagram(client, SERVER_UDP, Content::Noise(payload));
             }
-            Deed::Probe { to, answer: false } => self.send_datagram(client, to, Content::Probe),
-            Deed::Probe { to, answer: true } => self.send_datagram(client, to, Content::ProbeAnswer),
+            Deed::Probe { to, probe } => self.send_datagram(client, to, Content::Probe(probe)),
             Deed::Request { number, caller, asked } => self.send_request(client, number, caller, asked),
             Deed::Says(does, detail) => self.note(&Event::Client { client, does, detail: &detail }),
         }
@@ -208,8 +208,8 @@ impl Simulation {
             Content::Request { caller, asked, .. } => {
                 self.carried(&asked.of(caller)).expect("every request is carried")
             }
-            Content::Probe => Carries::Probe,
-            Content::ProbeAnswer | Content::Code(_) | Content::Answer { .. } => Carries::ProbeAnswer,
+            Content::Probe(probe) if probe.kind == Kind::Probe => Carries::Probe,
+            Content::Probe(_) | Content::Code(_) | Content::Answer { .. } => Carries::ProbeAnswer,
         }
     }
 }

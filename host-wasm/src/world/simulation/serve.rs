@@ -6,7 +6,7 @@ use rendezvous_protocol::{DropReason, Output, Response};
 use serde_json::value::RawValue;
 
 use super::event::{Answered, Event, Replied, Who};
-use super::message::{Content, Heard, Message, SERVER_HTTP, SERVER_UDP};
+use super::message::{Asked, Content, Heard, Message, SERVER_HTTP, SERVER_UDP};
 use super::path::Fate;
 use super::{Simulation, v4};
 use crate::world::{Action, Reply, Way};
@@ -59,9 +59,9 @@ impl Simulation {
             return;
         }
         self.note(&Event::Arrived { message: message.number, fate: "refused" });
-        if let (Content::Request { number, .. }, Some(client)) = (&message.content, message.from) {
+        if let (&Content::Request { number, asked, .. }, Some(client)) = (&message.content, message.from) {
             // Nobody listens, and the system says so.
-            self.answer(client, *number, Heard::NoConnection, &message);
+            self.answer(client, (number, asked), Heard::NoConnection, &message);
         }
     }
 
@@ -80,7 +80,7 @@ impl Simulation {
             Content::Noise(ref payload) => (Action::Datagram { from, payload: payload.clone() }, None),
             Content::Request { caller, asked, .. } => (asked.of(caller), Some(caller)),
             // Nobody sends such to the server.
-            Content::Code(_) | Content::Answer { .. } | Content::Probe | Content::ProbeAnswer => return,
+            Content::Code(_) | Content::Answer { .. } | Content::Probe(_) => return,
         };
         self.catch_up();
         let output = self.apply(&action);
@@ -89,8 +89,8 @@ impl Simulation {
                 self.counts.answered(code);
                 Some(self.answer_datagram(Content::Code(code), &message))
             }
-            (Some(output), &Content::Request { number, .. }) => {
-                message.from.map(|client| self.answer(client, number, heard(output), &message))
+            (Some(output), &Content::Request { number, asked, .. }) => {
+                message.from.map(|client| self.answer(client, (number, asked), heard(output), &message))
             }
             _ => None,
         };
@@ -199,10 +199,10 @@ impl Simulation {
     }
 
     /// Sends the answer to a request, on the connection on which that came.
-    fn answer(&mut self, client: u16, number: u32, heard: Heard, to: &Message) -> Replied {
+    fn answer(&mut self, client: u16, (number, asked): (u32, Asked), heard: Heard, to: &Message) -> Replied {
         let carried = self.parties[usize::from(client)].path.carry_reliably(Way::Down, &mut self.chance);
         let lost = carried.is_none().then_some("loss");
-        let content = Content::Answer { client, number, heard };
+        let content = Content::Answer { client, number, asked, heard };
         let after = carried.map(|(after, _)| after);
         let replied = self.reply(Some(client), content, SERVER_HTTP, to.source, after, lost);
         Replied { resent: carried.map_or(0, |(_, resent)| resent), ..replied }
@@ -304,7 +304,7 @@ fn heard(output: Output) -> Heard {
             v4(address).map_or(Heard::Ok, Heard::Address)
         }
         Output::Rejection(rejection) => Heard::Refused(rejection.status()),
-        Output::Taken => Heard::Refused(503),
+        Output::Taken => Heard::Taken,
         Output::Registered { .. }
         | Output::Response(
             Response::Verified { .. } | Response::LoggedOut { .. } | Response::PeerStatus { .. },

@@ -57,7 +57,7 @@ fn regression_answers_that_are_slow_or_come_twice_do_not_make_a_client_late() {
 /// A client that had logged out was taken for one that does nothing of itself, not even repeat its logout.
 #[test]
 fn regression_a_logout_that_fails_is_repeated() {
-    let actions = r#"{"do":"until","at":1000},{"do":"restart","down":5000,"rebooted":false},
+    let actions = r#"{"do":"until","at":1000},{"do":"restart","down":500,"rebooted":false},
         {"do":"until","at":100000}"#;
     let logout = r#"{"do":"until","at":999},{"do":"command","client":0,"command":"logout"},"#;
     let log = log(&scenario(r#"{"link":{"delay":40}}"#, &format!("{logout}{actions}")));
