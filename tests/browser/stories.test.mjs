@@ -99,6 +99,24 @@ const STORIES = {
     { finds: answered(ANN, 1020, 80_000), row: pulseAnswer('Ann', '1020') },
     { finds: told(2, 40_001, 80_000), row: requestAnswer('Cleo', LOOKUP, '200') },
   ],
+  23: [
+    { finds: does(BEN, 'connected'), row: doing('Ben', /^connected: with client 0 at 198.18.0.1:40000/) },
+    { finds: does(ANN, 'connected'), row: doing('Ann', /^connected: with client 1 at 198.18.0.2:40001/) },
+  ],
+  24: [
+    { finds: (line) => line.carries?.kind === 'probe' && line.lost, row: { from: 'Ben', what: /^probe/ } },
+    { finds: does(ANN, 'connected'), row: doing('Ann', /^connected: with client 1/) },
+    { finds: does(BEN, 'connected'), row: doing('Ben', /^connected: with client 0/) },
+  ],
+  25: [
+    { finds: does(0, 'tries again'), row: doing('Twin 1', /^tries again: no answer/) },
+    { finds: does(0, 'gives up'), row: doing('Twin 1', /^gives up: no answer from client 1: they need a relay/) },
+    { finds: does(1, 'gives up'), row: doing('Twin 2', /^gives up: no answer from client 0: they need a relay/) },
+  ],
+  26: [
+    { finds: does(0, 'connected'), row: doing('Twin 1', /^connected: with client 1 at 198.18.0.1:40001/) },
+    { finds: does(1, 'connected'), row: doing('Twin 2', /^connected: with client 0 at 198.18.0.1:40000/) },
+  ],
 };
 
 /** Goes to a moment of the log, and looks at its row and at what the inspector says of it. */

@@ -9,7 +9,7 @@ use crate::replay::presets;
 
 /// A preset, and what its log must hold, in this order: how each answer to a client, or each thing that befalls one, is
 /// written by [`told`].
-const STORIES: [(&str, &[&str]); 25] = [
+const STORIES: [(&str, &[&str]); 35] = [
     ("01", &["0 ONLINE", "0 1020", "1 1020", "2 200"]),
     ("02", &["0 1020 at 30900", "1 LATE at 31000", "1 1050 at 31000", "1 200 at 32000", "1 1020 at 32000"]),
     (
@@ -89,6 +89,22 @@ const STORIES: [(&str, &[&str]); 25] = [
     ),
     ("22", &["server starts at 65000", "2 1020", "2 ONLINE", "2 404 at 75"]),
     ("22", &["server starts at 65000", "3 1020", "3 ONLINE"]),
+    ("09", &["0 found", "0 connected", "0 probe at 1", "0 probe at 3"]),
+    ("23", &["0 found", "0 connected with client 1 at 198.18.0.2:40001,"]),
+    ("23", &["1 found", "1 connected with client 0 at 198.18.0.1:40000,"]),
+    ("24", &["0 found", "0 connected"]),
+    ("24", &["1 found", "1 connected"]),
+    (
+        "25",
+        &["0 found", "not turned back", "0 tries again", "0 found", "0 tries again", "0 found", "0 gives up"],
+    ),
+    (
+        "25",
+        &["1 found", "not turned back", "1 tries again", "1 found", "1 tries again", "1 found", "1 gives up"],
+    ),
+    ("26", &["0 found", "0 connected with client 1 at 198.18.0.1:40001,"]),
+    ("26", &["1 found", "1 connected with client 0 at 198.18.0.1:40000,"]),
+    ("08", &["2 found", "2 gives up"]),
 ];
 
 #[test]
@@ -139,6 +155,10 @@ fn what_a_preset_says_one_will_not_see_does_not_happen() {
     for (number, never) in [
         ("05", vec!["0 LATE", "1 LATE", "0 1050"]),
         ("10", vec!["connected"]),
+        ("25", vec!["connected"]),
+        ("26", vec!["tries again", "gives up", "not turned back"]),
+        ("23", vec!["tries again", "gives up"]),
+        ("24", vec!["gives up"]),
         ("01", vec!["LATE"]),
         ("13", vec!["1050", "1060", "GONE"]),
         ("14", vec!["1050", "1060"]),
@@ -165,7 +185,12 @@ fn told(line: &str) -> String {
     let client = &event["client"];
     match event["event"].as_str().unwrap() {
         "standing" => format!("{client} {} at {at}", text("is")),
+        "client" if !text("detail").is_empty() => {
+            format!("{client} {} {} at {at}", text("does"), text("detail"))
+        }
         "client" | "network" => format!("{client} {} at {at}", text("does")),
+        "sent" => format!("{} {} at {at}", event["from"], event["carries"]["kind"].as_str().unwrap()),
+        "arrived" => format!("{} at {at}", text("fate")),
         "server" => format!("server {} at {at}", text("does")),
         "answered" if event["code"].is_u64() => format!("{client} {} at {at}", event["code"]),
         "answered" if event["body"]["host"].is_string() => {

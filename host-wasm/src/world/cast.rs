@@ -140,6 +140,9 @@ impl ClientClock {
 
     /// What it has counted after so many real milliseconds.
     pub(super) fn counts(&self, real: u64) -> Instant {
+        if self.drift_ppm == 0 {
+            return Instant::from_millis(real); // Wide divisions are slow, and most clocks are right.
+        }
         let counted = u128::from(real) * self.rate() / 1_000_000;
         Instant::from_millis(u64::try_from(counted).unwrap_or(u64::MAX))
     }
@@ -147,8 +150,14 @@ impl ClientClock {
     /// The first real millisecond at which it has counted so far; `None` if it stops there at the latest, or no deadline would
     /// ever be the last.
     pub(super) fn reaches(&self, counted: Instant) -> Option<u64> {
+        if counted == Instant::MAX {
+            return None;
+        }
+        if self.drift_ppm == 0 {
+            return Some(counted.as_millis());
+        }
         let real = (u128::from(counted.as_millis()) * 1_000_000).div_ceil(self.rate());
-        u64::try_from(real).ok().filter(|_| counted < Instant::MAX)
+        u64::try_from(real).ok()
     }
 
     /// How far it goes in a second, in microseconds.
@@ -229,4 +238,24 @@ fn one() -> u16 {
 /// RFC 4787 requires at least that (section 4.3, REQ-5).
 fn two_minutes() -> u64 {
     120_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_has_counted_so_far_at_the_first_millisecond_that_it_says_and_not_before() {
+        for drift_ppm in [0, 1, -1, 50_000, -50_000, ClientClock::MAX_DRIFT, -ClientClock::MAX_DRIFT] {
+            let clock = ClientClock { offset: 0, drift_ppm };
+            for counted in [1, 2, 999, 30_000, 31_000, 86_400_000, Instant::MAX.as_millis() - 1] {
+                let counted = Instant::from_millis(counted);
+                let real = clock.reaches(counted).unwrap();
+                assert!(clock.counts(real) >= counted, "{drift_ppm}: {counted:?} at {real}");
+                assert!(clock.counts(real - 1) < counted, "{drift_ppm}: {counted:?} before {real}");
+            }
+        }
+        let fast = ClientClock { offset: 0, drift_ppm: ClientClock::MAX_DRIFT };
+        assert_eq!((fast.counts(u64::MAX), fast.reaches(Instant::MAX)), (Instant::MAX, None));
+    }
 }

@@ -36,11 +36,8 @@ impl Behaved {
     }
 
     pub(super) fn wake(&mut self, moment: &mut Moment<'_>) {
-        let now = self.clock.counts(moment.now);
-        if self.machine.poll_timeout().is_some_and(|due| due.is_due(now)) {
-            self.machine.handle_timeout(now);
-            self.act(moment);
-        }
+        self.machine.handle_timeout(self.clock.counts(moment.now));
+        self.act(moment);
     }
 
     pub(super) fn code(&mut self, moment: &mut Moment<'_>, code: PulseCode) {

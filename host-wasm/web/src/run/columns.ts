@@ -20,7 +20,15 @@ export const Kind = {
 export const Carries = { pulse: 1, noise: 2, request: 3, probe: 4, probe_answer: 5, reply: 6 } as const;
 
 export const STANDINGS: readonly Standing[] = ['ONLINE', 'PENDING', 'LATE', 'GONE', 'LEFT'];
-export const FATES: readonly Fate[] = ['unmapped', 'filtered', 'refused', 'asleep', 'queued', 'nobody'];
+export const FATES: readonly Fate[] = [
+  'unmapped',
+  'filtered',
+  'not turned back',
+  'refused',
+  'asleep',
+  'queued',
+  'nobody',
+];
 
 export const SERVER = -1;
 export const NOBODY = -2;

@@ -30,6 +30,7 @@ export const toneOf = (code: number): Tone =>
 
 const FATE_WORDS: Record<string, string> = {
   unmapped: 'no mapping',
+  'not turned back': 'no hairpinning',
   filtered: 'filtered by the NAT',
   refused: 'nobody listens',
   asleep: 'asleep, not heard',

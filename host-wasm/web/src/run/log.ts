@@ -2,7 +2,7 @@
 
 export type Who = 'server' | number;
 export type Standing = 'ONLINE' | 'PENDING' | 'LATE' | 'GONE' | 'LEFT';
-export type Fate = 'unmapped' | 'filtered' | 'refused' | 'asleep' | 'queued' | 'nobody';
+export type Fate = 'unmapped' | 'filtered' | 'not turned back' | 'refused' | 'asleep' | 'queued' | 'nobody';
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7';
 export type Loss = 'loss' | 'burst' | 'ordered' | 'stopped';
 

@@ -27,5 +27,10 @@ export function natName(nat: Nat | undefined): string {
 export function natNamed(name: string, before: Nat | undefined): Nat | undefined {
   const nat = NATS.find((one) => one.name === name)?.nat;
   if (!nat) return undefined;
-  return { ...nat, ...(before?.idle === undefined ? {} : { idle: before.idle }), ...(before?.shared ? { shared: true } : {}) };
+  return {
+    ...nat,
+    ...(before?.idle === undefined ? {} : { idle: before.idle }),
+    ...(before?.shared ? { shared: true } : {}),
+    ...(before?.hairpin ? { hairpin: true } : {}),
+  };
 }

@@ -16,6 +16,7 @@ export interface Nat {
   filtering?: string;
   idle?: number;
   shared?: boolean;
+  hairpin?: boolean;
 }
 
 export type Policy =
