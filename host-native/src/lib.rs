@@ -51,6 +51,8 @@ pub mod settings;
 #[cfg(feature = "server")]
 mod shards;
 #[cfg(feature = "server")]
+pub mod shared;
+#[cfg(feature = "server")]
 pub mod store;
 #[cfg(feature = "server")]
 mod supervisor;

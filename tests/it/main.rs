@@ -33,6 +33,7 @@ mod raw_http;
 mod rebinding;
 mod restart;
 mod secrets_everywhere;
+mod shared;
 mod shutdown;
 mod spec;
 mod store_commands;

@@ -26,6 +26,8 @@ pub mod model;
 #[cfg(feature = "native")]
 pub mod process;
 pub mod reach;
+#[cfg(feature = "native")]
+pub mod redis;
 pub mod secrets;
 pub mod size;
 pub mod steps;

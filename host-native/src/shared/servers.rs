@@ -1,0 +1,201 @@
+//! The servers of a shared store: which of them has which partition, and which of them do not answer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use redis::Value;
+
+use super::address::{ServerAddress, StoreAddress};
+use super::keys::{self, PARTITIONS};
+use super::meter::Meter;
+
+/// For how long a server that failed is left alone, at first and at most. The watcher alone tries it in the meantime.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// What all connections to a store have in common.
+#[derive(Debug)]
+pub(super) struct Servers {
+    pub(super) address: StoreAddress,
+    pub(super) meter: Meter,
+    owners: Mutex<Vec<Option<ServerAddress>>>,
+    failing: Mutex<HashMap<ServerAddress, Failing>>,
+    outdated: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Failing {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Servers {
+    pub(super) fn new(address: StoreAddress) -> Self {
+        let owner = (!address.cluster).then(|| address.servers[0].clone());
+        Self {
+            outdated: AtomicBool::new(address.cluster),
+            owners: Mutex::new(vec![owner; PARTITIONS]),
+            failing: Mutex::default(),
+            meter: Meter::default(),
+            address,
+        }
+    }
+
+    /// Who has a partition, as far as is known.
+    pub(super) fn owner(&self, partition: u8) -> Option<ServerAddress> {
+        lock(&self.owners)[usize::from(partition)].clone()
+    }
+
+    /// All that have a partition, as far as is known; each once.
+    pub(super) fn owners(&self) -> Vec<ServerAddress> {
+        let mut found: Vec<ServerAddress> = vec![];
+        for owner in lock(&self.owners).iter().flatten() {
+            if !found.contains(owner) {
+                found.push(owner.clone());
+            }
+        }
+        found
+    }
+
+    /// A server says that another one has this partition now: it is believed, and the whole map looked at soon.
+    pub(super) fn moved(&self, partition: u8, to: ServerAddress) {
+        lock(&self.owners)[usize::from(partition)] = Some(to);
+        self.outdate();
+    }
+
+    /// The map of the cluster is to be looked at again.
+    pub(super) fn outdate(&self) {
+        if self.address.cluster {
+            self.outdated.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether it is; asked once.
+    pub(super) fn take_outdated(&self) -> bool {
+        self.outdated.swap(false, Ordering::Relaxed)
+    }
+
+    /// Learns the map of the cluster from the answer of `asked` to `CLUSTER SLOTS`. Returns whether it was one.
+    pub(super) fn learn(&self, slots: &Value, asked: &ServerAddress) -> bool {
+        let Some(ranges) = ranges(slots, asked) else { return false };
+        let mut owners = lock(&self.owners);
+        for partition in 0..=u8::MAX {
+            let slot = keys::slot(partition);
+            let range = ranges.iter().find(|range| (range.first..=range.last).contains(&slot));
+            owners[usize::from(partition)] = range.map(|range| range.server.clone());
+        }
+        true
+    }
+
+    /// Whether a call to it has a chance.
+    pub(super) fn may_try(&self, server: &ServerAddress) -> bool {
+        lock(&self.failing).get(server).is_none_or(|failing| Instant::now() >= failing.until)
+    }
+
+    /// It did not answer.
+    pub(super) fn failed(&self, server: &ServerAddress) {
+        let mut failing = lock(&self.failing);
+        let pause = failing.get(server).map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+        failing.insert(server.clone(), Failing { until: Instant::now() + pause, pause });
+        drop(failing);
+        self.outdate();
+    }
+
+    /// It answers.
+    pub(super) fn answers(&self, server: &ServerAddress) {
+        lock(&self.failing).remove(server);
+    }
+}
+
+struct Range {
+    first: u16,
+    last: u16,
+    server: ServerAddress,
+}
+
+/// `[[first, last, [host, port, …], replicas…], …]`
+fn ranges(slots: &Value, asked: &ServerAddress) -> Option<Vec<Range>> {
+    let Value::Array(entries) = slots else { return None };
+    entries
+        .iter()
+        .map(|entry| {
+            let Value::Array(entry) = entry else { return None };
+            let [Value::Int(first), Value::Int(last), Value::Array(primary), ..] = entry.as_slice() else {
+                return None;
+            };
+            let [host, Value::Int(port), ..] = primary.as_slice() else { return None };
+            let named = if let Value::BulkString(name) = host {
+                String::from_utf8(name.clone()).ok()?
+            } else {
+                String::new()
+            };
+            // One that does not know its own name is the one that was asked.
+            let host = if ["", "?"].contains(&named.as_str()) { asked.host.clone() } else { named };
+            let server = ServerAddress { host, port: u16::try_from(*port).ok()? };
+            Some(Range { first: u16::try_from(*first).ok()?, last: u16::try_from(*last).ok()?, server })
+        })
+        .collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cluster() -> Servers {
+        Servers::new("redis+cluster://a:1,b:2".parse().unwrap())
+    }
+
+    fn server(text: &str) -> ServerAddress {
+        text.parse().unwrap()
+    }
+
+    fn range(first: i64, last: i64, host: Value, port: i64) -> Value {
+        let node = |host, port| Value::Array(vec![host, Value::Int(port), Value::BulkString(b"id".to_vec())]);
+        let replica = node(Value::BulkString(b"replica".to_vec()), 9);
+        Value::Array(vec![Value::Int(first), Value::Int(last), node(host, port), replica])
+    }
+
+    #[test]
+    fn partitions_belong_to_whoever_has_their_slot() {
+        let servers = cluster();
+        assert!(servers.take_outdated() && servers.owner(0).is_none());
+        let name = |name: &str| Value::BulkString(name.as_bytes().to_vec());
+        let map = Value::Array(vec![range(0, 8191, name("x"), 7), range(8192, 16_383, Value::Nil, 8)]);
+        assert!(servers.learn(&map, &server("asked:1")));
+        for partition in 0..=u8::MAX {
+            let expected = if keys::slot(partition) < 8192 { "x:7" } else { "asked:8" };
+            assert_eq!(servers.owner(partition), Some(server(expected)));
+        }
+        let mut owners = servers.owners();
+        owners.sort_by_key(|owner| owner.port);
+        assert_eq!(owners, [server("x:7"), server("asked:8")]);
+        servers.moved(3, server("y:9"));
+        assert_eq!(servers.owner(3), Some(server("y:9")));
+        assert!(servers.take_outdated() && !servers.take_outdated());
+        for nonsense in [
+            Value::Nil,
+            Value::Array(vec![Value::Int(1)]),
+            Value::Array(vec![range(0, 99_999, name("x"), 7)]),
+        ] {
+            assert!(!servers.learn(&nonsense, &server("asked:1")), "{nonsense:?}");
+        }
+        assert_eq!(servers.owner(3), Some(server("y:9")), "nonsense changes nothing");
+    }
+
+    #[test]
+    fn a_server_that_fails_is_left_alone_until_it_answers() {
+        let servers = cluster();
+        let a = server("a:1");
+        assert!(servers.may_try(&a));
+        servers.failed(&a);
+        assert!(!servers.may_try(&a) && servers.may_try(&server("b:2")));
+        servers.answers(&a);
+        assert!(servers.may_try(&a));
+    }
+}

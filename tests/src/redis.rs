@@ -1,0 +1,167 @@
+//! Real Redis servers on loopback, one or a cluster, that end with the test.
+
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::process::OwnedChild;
+use crate::size;
+
+/// How long a server may take to start, and a cluster to form.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whether there is a `redis-server`. `tests/run` installs it; a bare `cargo test` works without, and says what it leaves out.
+pub fn is_there() -> bool {
+    let there = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
+    assert!(there || std::env::var_os("RENDEZVOUS_TESTS_NEED_REDIS").is_none(), "redis-server is missing");
+    if !there {
+        size::tell("left out: there is no redis-server to test with");
+    }
+    there
+}
+
+/// A server of its own.
+#[derive(Debug)]
+pub struct RedisServer {
+    child: OwnedChild,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl RedisServer {
+    /// Starts one that keeps nothing.
+    pub fn start() -> Self {
+        Self::with(&["--save", "", "--appendonly", "no"])
+    }
+
+    /// Starts one with these options beside the port and the folder.
+    pub fn with(options: &[&str]) -> Self {
+        Self::at(free_port(), &fresh_folder(), options)
+    }
+
+    /// Starts one again where another was.
+    pub fn at(port: u16, folder: &Path, options: &[&str]) -> Self {
+        let mut command = Command::new("redis-server");
+        command
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--loglevel", "warning", "--dir"])
+            .arg(folder);
+        command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
+        let server = Self { child: OwnedChild::spawn(command), port, folder: folder.into() };
+        let began = Instant::now();
+        while !server.cli(&["PING"]).contains("PONG") {
+            assert!(began.elapsed() < PATIENCE, "the redis-server at port {port} does not start");
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
+    }
+
+    /// Its port on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// For `--store`.
+    pub fn address(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.child.signal(signal);
+    }
+
+    /// What it says to a command.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        cli(self.port, arguments)
+    }
+}
+
+/// Three primaries, each with a replica.
+#[derive(Debug)]
+pub struct RedisCluster {
+    /// All six.
+    pub servers: Vec<RedisServer>,
+}
+
+impl RedisCluster {
+    /// Starts it, and waits until it serves.
+    pub fn start() -> Self {
+        let options = [
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--cluster-enabled",
+            "yes",
+            "--cluster-node-timeout",
+            "1000",
+        ];
+        let servers: Vec<_> = (0..6).map(|_| RedisServer::with(&options)).collect();
+        let addresses: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        let mut create = Command::new("redis-cli");
+        create.args(["--cluster", "create"]).args(&addresses).args([
+            "--cluster-replicas",
+            "1",
+            "--cluster-yes",
+        ]);
+        let output = create.output().expect("redis-cli runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let began = Instant::now();
+        let ready = |server: &RedisServer| {
+            server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+                && !server.cli(&["INFO", "replication"]).contains("master_link_status:down")
+        };
+        while !servers.iter().all(ready) {
+            assert!(began.elapsed() < PATIENCE, "the cluster does not form");
+            thread::sleep(Duration::from_millis(50));
+        }
+        Self { servers }
+    }
+
+    /// For `--store`: two of them are enough to find the rest.
+    pub fn address(&self) -> String {
+        let [first, second] = [0, 1].map(|index| self.servers[index].port);
+        format!("redis+cluster://127.0.0.1:{first},127.0.0.1:{second}")
+    }
+}
+
+fn cli(port: u16, arguments: &[&str]) -> String {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(arguments).output();
+    String::from_utf8_lossy(&output.expect("redis-cli runs").stdout).into_owned()
+}
+
+/// One whose bus port, 10,000 higher, is free as well.
+fn free_port() -> u16 {
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        if port < 55_000 && TcpStream::connect((Ipv4Addr::LOCALHOST, port + 10_000)).is_err() {
+            return port;
+        }
+    }
+}
+
+fn fresh_folder() -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("rendezvous-redis-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for a store");
+    folder
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.child.signal(Signal::SIGKILL);
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
