@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::logging::{Sampled, short};
 use crate::settings;
 use crate::shards::Shards;
+use crate::shared::SharedStore;
 use crate::store::{self, Medium, Pace, Receipt, Store, StoreError, Unwritten};
 use crate::{Settings, clock};
 
@@ -36,12 +37,13 @@ const DRAWS: usize = 4;
 mod capacity;
 mod guard;
 mod meters;
+mod shared;
 mod stats;
 mod unconfirmed;
 
 use capacity::Capacity;
 use meters::Meters;
-pub(crate) use meters::{Readiness, Route, StatusClass};
+pub(crate) use meters::{Readiness, Route, StatusClass, StoreKind};
 pub use stats::{Refusal, Refused, Stats};
 use stats::{RefusedCounters, UdpCounters};
 pub use unconfirmed::Unconfirmed;
@@ -51,6 +53,8 @@ pub use unconfirmed::Unconfirmed;
 pub struct Node {
     shards: Arc<Shards>,
     store: Store,
+    /// Then there is nobody in the shards, and nothing in the other store.
+    shared: Option<SharedStore>,
     read_clock: fn() -> Clock,
     absence: AbsenceWatch,
     timing: Timing,
@@ -75,9 +79,15 @@ impl Node {
     pub fn open(settings: &Settings, bound_udp_port: u16) -> Result<Self, StoreError> {
         let medium = match &settings.store {
             settings::Store::Memory => None,
-            settings::Store::Redb(path) => Some(store::at(path)?),
+            settings::Store::Redb(path) => Some((store::at(path)?, Pace::default())),
+            settings::Store::Shared(address) => {
+                let options = settings.shared.options(address.clone())?;
+                let store = SharedStore::open(options, settings.timing)?;
+                let node = Self::with(None, settings, bound_udp_port, clock::read)?;
+                return Ok(Self { shared: Some(store), ..node });
+            }
         };
-        Self::with(medium.map(|medium| (medium, Pace::default())), settings, bound_udp_port, clock::read)
+        Self::with(medium, settings, bound_udp_port, clock::read)
     }
 
     /// The same with another place for its store than the settings name, and another pace.
@@ -116,6 +126,7 @@ impl Node {
             read_clock,
             shards,
             store,
+            shared: None,
             absence: AbsenceWatch::new(&timing, at.now),
             timing,
             reply_width: settings.reply_width,
@@ -181,7 +192,7 @@ impl Node {
     /// [`Rejection::Unavailable`] if the system has no entropy for a new key, or the store cannot be written;
     /// [`Rejection::AtCapacity`] if there are as many clients as there may be.
     pub fn register(&self) -> Result<Unconfirmed<RegisterBody>, Rejection> {
-        self.register_with(|| PrivateKey::try_generate(&mut SysRng))
+        self.register_with(draw_key)
     }
 
     fn register_with<E: Display>(
@@ -192,12 +203,7 @@ impl Node {
             return Err(Rejection::Unavailable);
         }
         for _ in 0..DRAWS {
-            let key = draw().map_err(|error| {
-                self.failures.log(
-                    || tracing::error!(%error, "no entropy from the operating system: cannot register clients"),
-                );
-                Rejection::Unavailable
-            })?;
+            let key = draw().map_err(|error| self.no_entropy(&error))?;
             let id = ClientId::of(&key);
             let at = self.clock();
             if let Some(receipt) = self.try_register(at, id)? {
@@ -206,9 +212,19 @@ impl Node {
                 return Ok(Unconfirmed { answer, receipt });
             }
         }
+        Err(self.no_luck())
+    }
+
+    fn no_entropy(&self, error: &impl Display) -> Rejection {
+        self.failures
+            .log(|| tracing::error!(%error, "no entropy from the operating system: cannot register clients"));
+        Rejection::Unavailable
+    }
+
+    fn no_luck(&self) -> Rejection {
         self.failures
             .log(|| tracing::error!("{DRAWS} new keys in a row were taken: the generator is broken"));
-        Err(Rejection::Unavailable)
+        Rejection::Unavailable
     }
 
     /// `None` if the id is taken.
@@ -364,6 +380,10 @@ impl Node {
         }
         at
     }
+}
+
+fn draw_key() -> Result<PrivateKey, getrandom::Error> {
+    PrivateKey::try_generate(&mut SysRng)
 }
 
 /// The client that is gone, if this says that one is.

@@ -213,12 +213,16 @@ fn announce(
             tracing::info!("the simulator is at http://{address}/simulator/");
         }
     }
-    match settings.store {
+    match &settings.store {
         Store::Memory => {
             tracing::info!(store = %settings.store, "clients are kept in memory: a restart forgets them");
         }
         Store::Redb(_) => {
             tracing::info!(store = %settings.store, clients, "clients are kept in a file: a restart loses none");
+        }
+        Store::Shared(_) => {
+            let (prefix, replicas) = (&settings.shared.prefix, settings.shared.replicas);
+            tracing::info!(store = %settings.store, prefix, replicas, clients, "clients are kept in a store that nodes share");
         }
     }
     let human = |millis: Millis| humantime::format_duration(millis.into()).to_string();

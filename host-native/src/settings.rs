@@ -18,6 +18,7 @@ mod limits;
 mod manual;
 mod options;
 mod print;
+mod shared;
 mod values;
 
 pub use commands::{
@@ -26,6 +27,7 @@ pub use commands::{
 pub use invocation::{Exit, Invocation, from_args, from_process};
 pub use limits::{ConnectionLimits, RateLimit, RateLimits};
 pub use manual::{completions, man_page};
+pub use shared::{DEFAULT_STORE_PREFIX, SharedSettings};
 pub use values::{LogFormat, LogLevel, Store};
 
 /// Port of the pulses (specification, UDP Heartbeating).
@@ -68,6 +70,8 @@ pub struct Settings {
     pub allow_plain_http: bool,
     /// Who is believed about whom it speaks for.
     pub proxies: Proxies,
+    /// How to use a store that nodes share; of no meaning for the others.
+    pub shared: SharedSettings,
     /// How to log.
     pub log: LogSettings,
 }

@@ -16,13 +16,14 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redis::RedisError;
-use rendezvous_protocol::lifecycle::{self, Context, Effect, Observation, Registration, Unknown};
-use rendezvous_protocol::{ClientId, Instant, Pulse, PulseCode, Record, Timing};
+use rendezvous_protocol::lifecycle::{self, Observation, Registration, Unknown};
+use rendezvous_protocol::{ClientId, Counters, Instant, Timing};
+
+use crate::histogram::Reading;
 
 mod address;
 mod connection;
@@ -32,20 +33,25 @@ mod link;
 mod markers;
 mod meter;
 mod perform;
+mod pulser;
 mod scripts;
 mod servers;
+mod watcher;
 
 pub use address::{ServerAddress, StoreAddress};
 pub use connection::Credentials;
+pub(crate) use keys::check_prefix;
 pub use link::{Durability, Unavailable};
 pub use meter::SharedStats;
+pub use pulser::Pulser;
 
 use desk::Desk;
 use keys::Keys;
 use link::Link;
 use markers::Markers;
-use perform::{Job, Rules};
+use perform::Rules;
 use servers::Servers;
+use watcher::Watcher;
 
 /// What may be chosen about a shared store.
 #[derive(Clone, Debug)]
@@ -95,6 +101,9 @@ impl fmt::Display for SharedError {
 
 impl std::error::Error for SharedError {}
 
+/// What a caller, if there is one, may know of its peer, if there is one.
+pub type Found = Result<Result<Observation, Unknown>, Unknown>;
+
 /// The clients of all nodes that share a store.
 #[derive(Debug)]
 pub struct SharedStore {
@@ -103,8 +112,7 @@ pub struct SharedStore {
     servers: Arc<Servers>,
     requests: Desk,
     durable: Desk,
-    /// Only to be stopped with it.
-    _watcher: Watcher,
+    watcher: Watcher,
 }
 
 impl SharedStore {
@@ -115,12 +123,13 @@ impl SharedStore {
     pub fn open(options: SharedOptions, timing: Timing) -> Result<Self, SharedError> {
         let keys = Keys::new(&options.prefix).map_err(SharedError::Options)?;
         let servers = Arc::new(Servers::new(options.address.clone()));
-        let rules = Arc::new(Rules { keys, timing, markers: Markers::new(&timing) });
+        let markers = Markers::new(&timing);
+        let rules = Arc::new(Rules { keys, timing, markers, counters: Mutex::default() });
         let link = || Link::new(Arc::clone(&servers), options.credentials.clone(), options.patience);
         let mut watching = link().probing();
-        learn(&mut watching)?;
+        watcher::learn(&mut watching)?;
         for server in servers.owners() {
-            refuse_eviction(&mut watching, &server)?;
+            watcher::refuse_eviction(&mut watching, &server)?;
         }
         rules.markers.refresh(&mut watching, &rules.keys);
         let threads = SharedError::Threads;
@@ -128,7 +137,7 @@ impl SharedStore {
             requests: Desk::open("store", Arc::clone(&rules), link()).map_err(threads)?,
             durable: Desk::open("store-durable", Arc::clone(&rules), link().durable(options.durability))
                 .map_err(threads)?,
-            _watcher: Watcher::start(Arc::clone(&rules), watching).map_err(threads)?,
+            watcher: Watcher::start(Arc::clone(&rules), watching).map_err(threads)?,
             rules,
             servers,
             options,
@@ -139,7 +148,7 @@ impl SharedStore {
     pub fn pulser(&self) -> Pulser {
         let link =
             Link::new(Arc::clone(&self.servers), self.options.credentials.clone(), self.options.patience);
-        Pulser { rules: Arc::clone(&self.rules), link, jobs: vec![] }
+        Pulser::new(Arc::clone(&self.rules), link)
     }
 
     /// Registers a client.
@@ -147,7 +156,13 @@ impl SharedStore {
     /// # Errors
     /// [`Unavailable`]: it may be registered or not.
     pub async fn register(&self, id: ClientId) -> Result<(Registration, Instant), Unavailable> {
-        self.durable.ask(id, lifecycle::register).await
+        let answer = self.durable.ask(id, lifecycle::register).await?;
+        let mut counters = self.rules.counters();
+        match answer.0 {
+            Registration::Registered => counters.registered += 1,
+            Registration::Taken => counters.taken += 1,
+        }
+        Ok(answer)
     }
 
     /// A client proves that it is still there.
@@ -155,7 +170,13 @@ impl SharedStore {
     /// # Errors
     /// [`Unavailable`]
     pub async fn verify(&self, id: ClientId) -> Result<(Result<(), Unknown>, Instant), Unavailable> {
-        self.requests.ask(id, lifecycle::verify).await
+        let answer = self.requests.ask(id, lifecycle::verify).await?;
+        let mut counters = self.rules.counters();
+        match answer.0 {
+            Ok(()) => counters.verified += 1,
+            Err(Unknown) => counters.unauthorized += 1,
+        }
+        Ok(answer)
     }
 
     /// A client leaves.
@@ -163,7 +184,13 @@ impl SharedStore {
     /// # Errors
     /// [`Unavailable`]: it may be gone or not.
     pub async fn logout(&self, id: ClientId) -> Result<(Result<(), Unknown>, Instant), Unavailable> {
-        self.durable.ask(id, lifecycle::logout).await
+        let answer = self.durable.ask(id, lifecycle::logout).await?;
+        let mut counters = self.rules.counters();
+        match answer.0 {
+            Ok(()) => counters.logged_out += 1,
+            Err(Unknown) => counters.unauthorized += 1,
+        }
+        Ok(answer)
     }
 
     /// Whether there is such a client.
@@ -171,7 +198,11 @@ impl SharedStore {
     /// # Errors
     /// [`Unavailable`]
     pub async fn authorize(&self, id: ClientId) -> Result<(Result<(), Unknown>, Instant), Unavailable> {
-        self.requests.ask(id, lifecycle::authorize).await
+        let answer = self.requests.ask(id, lifecycle::authorize).await?;
+        if answer.0.is_err() {
+            self.rules.counters().unauthorized += 1;
+        }
+        Ok(answer)
     }
 
     /// What others may know of a client.
@@ -182,7 +213,29 @@ impl SharedStore {
         &self,
         id: ClientId,
     ) -> Result<(Result<Observation, Unknown>, Instant), Unavailable> {
-        self.requests.ask(id, lifecycle::observe).await
+        let answer = self.requests.ask(id, lifecycle::observe).await?;
+        self.count_lookup(&answer.0);
+        Ok(answer)
+    }
+
+    /// Whether there is such a client as `caller`, and if so what it may know of `peer`: both are asked for at once.
+    ///
+    /// # Errors
+    /// [`Unavailable`]
+    pub async fn look_up(&self, caller: ClientId, peer: ClientId) -> Result<(Found, Instant), Unavailable> {
+        let (caller, peer) = tokio::join!(
+            self.requests.ask(caller, lifecycle::authorize),
+            self.requests.ask(peer, lifecycle::observe)
+        );
+        // Somebody unknown is told so, whatever became of the other half.
+        let (caller, at) = caller?;
+        if caller.is_err() {
+            self.rules.counters().unauthorized += 1;
+            return Ok((Err(Unknown), at));
+        }
+        let (peer, at) = peer?;
+        self.count_lookup(&peer);
+        Ok((Ok(peer), at))
     }
 
     /// Whether the store answers for all clients.
@@ -190,130 +243,32 @@ impl SharedStore {
         self.rules.markers.all_known()
     }
 
+    /// Roughly how many clients there are, of all nodes: as many as there were keys a second ago. Keys of others in the same database
+    /// count, and so do those of clients that are gone and whose keys have not expired yet.
+    pub fn clients(&self) -> usize {
+        self.watcher.clients()
+    }
+
+    /// What happened to clients at this node.
+    pub fn counters(&self) -> Counters {
+        *self.rules.counters()
+    }
+
+    /// How many microseconds each round trip to a server took.
+    pub(crate) fn latency(&self) -> Reading {
+        self.servers.meter.latency()
+    }
+
     /// What the work with it comes down to.
     pub fn stats(&self) -> SharedStats {
         self.servers.meter.read()
     }
-}
 
-/// Answers pulses, a batch at a time, with connections of its own.
-pub struct Pulser {
-    rules: Arc<Rules>,
-    link: Link,
-    jobs: Vec<PulseJob>,
-}
-
-impl fmt::Debug for Pulser {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pulser").finish_non_exhaustive()
-    }
-}
-
-impl Pulser {
-    /// `codes` becomes as long as `pulses` and holds the answer to each: `None` is silence, since the store does not answer.
-    pub fn pulses(&mut self, pulses: &[Pulse], codes: &mut Vec<Option<PulseCode>>) {
-        self.jobs.clear();
-        self.jobs.extend(pulses.iter().map(|&pulse| PulseJob { pulse, decided: None, code: None }));
-        self.rules.perform(&mut self.link, &mut self.jobs);
-        codes.clear();
-        codes.extend(self.jobs.iter().map(|job| job.code));
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct PulseJob {
-    pulse: Pulse,
-    decided: Option<PulseCode>,
-    code: Option<PulseCode>,
-}
-
-impl Job for PulseJob {
-    fn id(&self) -> ClientId {
-        self.pulse.id
-    }
-
-    fn decide(&mut self, record: Option<&Record>, cx: &Context) -> Effect {
-        let decision = lifecycle::pulse(record, self.pulse.source, cx);
-        self.decided = Some(decision.answer);
-        decision.effect
-    }
-
-    fn ends(&mut self, at: Result<Instant, Unavailable>) {
-        self.code = self.decided.filter(|_| at.is_ok());
-    }
-}
-
-/// The thread that keeps the markers and the map of the cluster fresh. Dropping this stops it.
-#[derive(Debug)]
-struct Watcher {
-    stop: Arc<(Mutex<bool>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watcher {
-    fn start(rules: Arc<Rules>, mut link: Link) -> io::Result<Self> {
-        let stop = Arc::<(Mutex<bool>, Condvar)>::default();
-        let stopped = Arc::clone(&stop);
-        let thread = thread::Builder::new().name("store-watch".into()).spawn(move || {
-            loop {
-                let (lock, told) = &*stopped;
-                let ends = lock.lock().unwrap_or_else(PoisonError::into_inner);
-                let (ends, _) =
-                    told.wait_timeout(ends, rules.markers.period()).unwrap_or_else(PoisonError::into_inner);
-                if *ends {
-                    return;
-                }
-                drop(ends);
-                if link.servers().take_outdated() && learn(&mut link).is_err() {
-                    link.servers().outdate();
-                }
-                rules.markers.refresh(&mut link, &rules.keys);
-            }
-        })?;
-        Ok(Self { stop, thread: Some(thread) })
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        *self.stop.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.1.notify_all();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    fn count_lookup(&self, answer: &Result<Observation, Unknown>) {
+        let mut counters = self.rules.counters();
+        match answer {
+            Ok(_) => counters.lookups_found += 1,
+            Err(Unknown) => counters.lookups_unknown += 1,
         }
     }
-}
-
-/// Asks for the map of the cluster; of a single server there is none.
-fn learn(link: &mut Link) -> Result<(), SharedError> {
-    let servers = Arc::clone(link.servers());
-    if !servers.address.cluster {
-        return Ok(());
-    }
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let mut last = None;
-    // Whoever is known to be there first.
-    let mut asked = servers.owners();
-    asked.extend(servers.address.servers.iter().cloned());
-    for server in asked {
-        match link.ask(&server, &command) {
-            Ok(slots) if servers.learn(&slots, &server) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => last = Some(SharedError::Unreachable(server, error)),
-        }
-    }
-    Err(last.unwrap_or_else(|| SharedError::NoCluster(servers.address.clone())))
-}
-
-/// A store that may evict would log clients out whenever its memory is full.
-fn refuse_eviction(link: &mut Link, server: &ServerAddress) -> Result<(), SharedError> {
-    let mut command = redis::cmd("INFO");
-    command.arg("memory");
-    let info = link.ask(server, &command).map_err(|error| SharedError::Unreachable(server.clone(), error))?;
-    // As a string, plain in the older protocol and with its format in the newer.
-    let text: String = redis::from_redis_value(info).unwrap_or_default();
-    let policy =
-        text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:")).unwrap_or("unknown").trim();
-    if policy == "noeviction" { Ok(()) } else { Err(SharedError::MayEvict(server.clone(), policy.into())) }
 }

@@ -17,6 +17,7 @@ use rendezvous_protocol::{Pulse, PulseCode, decode_pulse};
 
 use crate::Node;
 use crate::logging::Sampled;
+use crate::shared::{Pulser, SharedStore};
 use crate::sys::Batch;
 
 /// How long a thread waits for a datagram before it looks whether it is to stop.
@@ -78,7 +79,7 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
     let mut pulses = Vec::with_capacity(Batch::SIZE);
     // Which datagram of the batch each pulse was.
     let mut indices = Vec::with_capacity(Batch::SIZE);
-    let mut codes = Vec::with_capacity(Batch::SIZE);
+    let mut answering = Answering::new(node);
     while !stop.load(Ordering::Relaxed) {
         match batch.receive(socket) {
             Ok(()) => {}
@@ -105,12 +106,11 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
                 Err(reason) => node.note_dropped(reason),
             }
         }
-        node.pulses(&pulses, &mut codes);
-        for ((&index, &code), pulse) in indices.iter().zip(&codes).zip(&pulses) {
-            if code != PulseCode::NotFound || node.answers_unknown(pulse.source.ip()) {
-                batch.answer(index, code);
+        answering.answer(&pulses, |n, code| {
+            if code != PulseCode::NotFound || node.answers_unknown(pulses[n].source.ip()) {
+                batch.answer(indices[n], code);
             }
-        }
+        });
         batch.send(socket, |error| {
             // The client will pulse again. Flow control, a firewall or a route that went away are no reason to stop.
             tracing::trace!(%error, "a reply was not sent");
@@ -119,6 +119,42 @@ fn answer_pulses(node: &Node, socket: &UdpSocket, mut batch: Batch, stop: &Atomi
         node.note_batch(size);
         if let Some(begun) = begun {
             node.note_handling(begun.elapsed());
+        }
+    }
+}
+
+/// Who knows the answers to a thread's pulses: the node itself, or a store that it shares.
+enum Answering<'a> {
+    Node(&'a Node, Vec<PulseCode>),
+    Shared(Pulser, Vec<Option<PulseCode>>),
+}
+
+impl<'a> Answering<'a> {
+    fn new(node: &'a Node) -> Self {
+        match node.shared_store().map(SharedStore::pulser) {
+            None => Self::Node(node, Vec::with_capacity(Batch::SIZE)),
+            Some(pulser) => Self::Shared(pulser, Vec::with_capacity(Batch::SIZE)),
+        }
+    }
+
+    /// Tells the answer to each pulse by its index. Of those that a shared store does not answer for, nothing is told: silence, and
+    /// the client will pulse again.
+    fn answer(&mut self, pulses: &[Pulse], mut told: impl FnMut(usize, PulseCode)) {
+        match self {
+            Self::Node(node, codes) => {
+                node.pulses(pulses, codes);
+                for (index, &code) in codes.iter().enumerate() {
+                    told(index, code);
+                }
+            }
+            Self::Shared(pulser, codes) => {
+                pulser.pulses(pulses, codes);
+                for (index, code) in codes.iter().enumerate() {
+                    if let Some(code) = *code {
+                        told(index, code);
+                    }
+                }
+            }
         }
     }
 }

@@ -34,6 +34,7 @@ mod rebinding;
 mod restart;
 mod secrets_everywhere;
 mod shared;
+mod shared_spec;
 mod shutdown;
 mod spec;
 mod store_commands;

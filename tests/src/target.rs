@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rendezvous_protocol::http::RegisterBody;
@@ -10,6 +11,8 @@ use rendezvous_protocol::{ClientId, PulseCode};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
+
+use crate::dice::Dice;
 
 /// How long to wait for an answer that must come. On loopback it takes well below a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -20,6 +23,9 @@ pub struct Target {
     http: String,
     udp: SocketAddr,
     agent: Agent,
+    /// More nodes of the same service: then each call goes to any of them.
+    others: Vec<Target>,
+    dice: Arc<Mutex<Dice>>,
 }
 
 /// An answer over HTTP.
@@ -47,7 +53,27 @@ impl Target {
     /// The server at the base URL `http` (without a slash at the end) and at `udp`.
     pub fn new(http: impl Into<String>, udp: SocketAddr) -> Self {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE));
-        Self { http: http.into(), udp, agent: config.build().into() }
+        Self {
+            http: http.into(),
+            udp,
+            agent: config.build().into(),
+            others: vec![],
+            dice: Arc::new(Mutex::new(Dice::new(u64::from(udp.port())))),
+        }
+    }
+
+    /// Several nodes of one service: each request and each [`Client::pulse`] goes to any of them. What knows of one node only, such
+    /// as a socket, goes to the first.
+    pub fn spread(nodes: &[&Self]) -> Self {
+        let (first, others) = nodes.split_first().expect("at least one node");
+        Self { others: others.iter().map(|&node| node.clone()).collect(), ..(*first).clone() }
+    }
+
+    /// The node that is to be asked next.
+    fn node(&self) -> &Self {
+        let nodes = self.others.len() + 1;
+        let which = self.dice.lock().unwrap_or_else(PoisonError::into_inner).below(nodes);
+        which.checked_sub(1).map_or(self, |other| &self.others[other])
     }
 
     /// Its base URL.
@@ -81,7 +107,7 @@ impl Target {
         authorization: &[&str],
         body: &str,
     ) -> Result<Answer, ureq::Error> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.http));
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.node().http));
         for header in authorization {
             request = request.header("authorization", *header);
         }
@@ -156,6 +182,9 @@ impl Client<'_> {
 
     /// Pulses from another socket.
     pub fn pulse_from(&self, socket: &UdpSocket) -> u16 {
+        if !self.target.others.is_empty() {
+            socket.connect(self.target.node().udp).expect("a connected socket");
+        }
         socket.send(self.registration.private_id.reveal()).expect("a pulse is sent");
         receive_code(socket)
     }

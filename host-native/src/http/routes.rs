@@ -44,9 +44,10 @@ impl Routes {
     }
 
     /// Lookups are most of what a busy server is asked, and a router costs more than all that is done for one. So those that
-    /// are plainly lookups do not go through it; whatever is unusual about its path or method, it handles.
+    /// are plainly lookups do not go through it; whatever is unusual about its path or method, it handles, and what waits for a shared
+    /// store.
     fn plain_lookup(&self, request: &Request<()>) -> Option<Response<Answer>> {
-        if request.method() != Method::GET {
+        if request.method() != Method::GET || self.node.shared_store().is_some() {
             return None;
         }
         let rest = request.uri().path().strip_prefix("/peer/")?;
@@ -90,28 +91,54 @@ async fn register(State(node): State<Arc<Node>>, Extension(Sender(from)): Extens
     if let Err(wait) = node.may_register(from) {
         return refuse_for(wait);
     }
-    answer(confirmed(node.register()).await.map(|body| to_json(&body)))
+    let registered = match node.shared_store() {
+        Some(store) => node.register_shared(store).await,
+        None => confirmed(node.register()).await,
+    };
+    answer(registered.map(|body| to_json(&body)))
 }
 
 async fn verify(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
-    answer(node.verify(caller).map(|response| response.to_json()))
+    let verified = match node.shared_store() {
+        Some(store) => node.verify_shared(store, caller).await,
+        None => node.verify(caller),
+    };
+    answer(verified.map(|response| response.to_json()))
 }
 
 async fn logout(State(node): State<Arc<Node>>, Caller(caller): Caller) -> Response {
-    answer(confirmed(node.logout(caller)).await.map(|response| response.to_json()))
+    let logged_out = match node.shared_store() {
+        Some(store) => node.logout_shared(store, caller).await,
+        None => confirmed(node.logout(caller)).await,
+    };
+    answer(logged_out.map(|response| response.to_json()))
 }
 
 async fn peer_address(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    look_up(&node, caller, peer, false)
+    look_up_anywhere(&node, caller, peer, false).await
 }
 
 async fn peer_status(State(node): State<Arc<Node>>, Caller(caller): Caller, Peer(peer): Peer) -> Response {
-    look_up(&node, caller, peer, true)
+    look_up_anywhere(&node, caller, peer, true).await
 }
 
 /// What was said, once it will survive the process.
 async fn confirmed<T>(result: Result<Unconfirmed<T>, Rejection>) -> Result<T, Rejection> {
     result?.confirmed().await
+}
+
+async fn look_up_anywhere(
+    node: &Node,
+    caller: ClientId,
+    peer: Option<ClientId>,
+    wants_status: bool,
+) -> Response {
+    let Some(store) = node.shared_store() else { return look_up(node, caller, peer, wants_status) };
+    if let Err(wait) = node.may_look_up(caller) {
+        return refuse_for(wait);
+    }
+    let result = node.look_up_shared(store, caller, peer, wants_status).await;
+    answer(result.map(|response| response.to_json()))
 }
 
 fn look_up<B: From<String>>(

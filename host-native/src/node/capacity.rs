@@ -23,6 +23,11 @@ impl Capacity {
         Self { most: most.get(), at_most: Mutex::new(taken) }
     }
 
+    /// Whether so many are as many as there may be, or more: where nobody can count them exactly.
+    pub(super) fn is_exceeded_by(&self, clients: usize) -> bool {
+        clients >= self.most
+    }
+
     /// A place, if there is one. Those that are gone and not yet forgotten take theirs until the next tick.
     pub(super) fn place(&self, shards: &Shards) -> Option<Place<'_>> {
         let mut at_most = self.at_most.lock().expect("counting does not panic");

@@ -10,6 +10,7 @@ use rendezvous_protocol::{Clock, Millis, Timing};
 use super::{Node, Stats};
 use crate::histogram::{Histogram, Reading};
 use crate::history::{Columns, History};
+use crate::shared::SharedStore;
 
 /// How long no tick may come before the process counts as stuck.
 const STUCK_AFTER: Millis = Millis::from_secs(5);
@@ -58,6 +59,18 @@ pub(crate) enum Readiness {
     Draining,
     /// Registrations and logouts cannot be stored.
     StoreFailing,
+    /// The store that nodes share does not answer, and so neither does the node.
+    StoreAway,
+}
+
+/// Where a node's clients are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    /// In the process: a restart forgets them.
+    Memory,
+    File,
+    /// In a store that other nodes have, too.
+    Shared,
 }
 
 impl Meters {
@@ -172,6 +185,8 @@ impl Node {
             Readiness::Draining
         } else if self.store.is_failing() {
             Readiness::StoreFailing
+        } else if self.shared.as_ref().is_some_and(|store| !store.is_ready()) {
+            Readiness::StoreAway
         } else {
             Readiness::Ready
         }
@@ -182,9 +197,18 @@ impl Node {
         &self.timing
     }
 
-    /// Whether clients outlive the process.
-    pub(crate) fn keeps_clients(&self) -> bool {
-        self.store.keeps()
+    /// Where clients are kept.
+    pub(crate) fn store_kind(&self) -> StoreKind {
+        match &self.shared {
+            Some(_) => StoreKind::Shared,
+            None if self.store.keeps() => StoreKind::File,
+            None => StoreKind::Memory,
+        }
+    }
+
+    /// How many microseconds round trips to a shared store took, if there is one.
+    pub(crate) fn round_trips(&self) -> Option<Reading> {
+        self.shared.as_ref().map(SharedStore::latency)
     }
 
     /// When the node was made.

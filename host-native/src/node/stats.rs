@@ -7,6 +7,7 @@ use rendezvous_protocol::{Counters, DropReason};
 
 use super::Node;
 use crate::http::ConnectionCounters;
+use crate::shared::SharedStats;
 use crate::store::StoreStats;
 
 /// What a node counts.
@@ -34,8 +35,11 @@ pub struct Stats {
     pub memory: usize,
     /// What the store did.
     pub store: StoreStats,
-    /// Whether the store cannot be written, so that registrations and logouts are refused.
+    /// Whether the store cannot be written, so that registrations and logouts are refused; of a shared store, whether it is away, so
+    /// that nothing is answered.
     pub store_is_failing: bool,
+    /// What a store did that nodes share; then the records are roughly those of all nodes, and nobody knows how many are ONLINE.
+    pub shared: Option<SharedStats>,
 }
 
 /// What was refused, or silenced, by a limit.
@@ -116,6 +120,12 @@ impl Node {
             open_connections: self.connections.open() as u64,
             ..Stats::default()
         };
+        if let Some(shared) = &self.shared {
+            stats.counters = shared.counters();
+            stats.records = shared.clients();
+            stats.shared = Some(shared.stats());
+            stats.store_is_failing = !shared.is_ready();
+        }
         stats.counters.dropped_wrong_length = udp.wrong_length.load(Ordering::Relaxed);
         stats.counters.dropped_port_zero = udp.port_zero.load(Ordering::Relaxed);
         for server in self.shards.each() {

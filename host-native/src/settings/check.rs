@@ -11,11 +11,12 @@ use rendezvous_protocol::{
 
 use super::limits::{ConnectionLimits, RateLimit, RateLimits};
 use super::options::Options;
-use super::values::{HumanDuration, LogLevel};
+use super::values::{HumanDuration, LogLevel, Store};
 use super::{
-    DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_UDP_PORT, InvalidSettings, LogSettings, Proxies, Settings,
-    TlsFiles,
+    DEFAULT_ADMIN_PORT, DEFAULT_HTTP_PORT, DEFAULT_STORE_PREFIX, DEFAULT_UDP_PORT, InvalidSettings,
+    LogSettings, Proxies, Settings, SharedSettings, TlsFiles,
 };
+use crate::shared;
 use crate::tls::Tls;
 
 impl Options {
@@ -98,10 +99,10 @@ impl Options {
                 headers: self.max_headers.unwrap_or(const { NonZeroUsize::new(64).unwrap() }),
                 uri_bytes: self.max_uri_bytes.unwrap_or(const { NonZeroUsize::new(1024).unwrap() }),
                 body_bytes: self.max_body_bytes.unwrap_or(4 << 10),
-                header_timeout: timeout("--header-timeout", self.header_timeout, 10)?,
-                body_timeout: timeout("--body-timeout", self.body_timeout, 10)?,
-                idle_timeout: timeout("--idle-timeout", self.idle_timeout, 30)?,
-                handshake_timeout: timeout("--handshake-timeout", self.handshake_timeout, 10)?,
+                header_timeout: timeout("--header-timeout", self.header_timeout, TEN_SECONDS)?,
+                body_timeout: timeout("--body-timeout", self.body_timeout, TEN_SECONDS)?,
+                idle_timeout: timeout("--idle-timeout", self.idle_timeout, HALF_A_MINUTE)?,
+                handshake_timeout: timeout("--handshake-timeout", self.handshake_timeout, TEN_SECONDS)?,
             },
             tls,
             allow_plain_http: self.allow_plain_http.unwrap_or(false),
@@ -109,17 +110,27 @@ impl Options {
                 trusted: self.trusted_proxies.unwrap_or_default(),
                 protocol: self.proxy_protocol.unwrap_or(false),
             },
+            shared: SharedSettings {
+                user: self.store_user,
+                password_file: self.store_password_file,
+                prefix: prefix(self.store_prefix)?,
+                timeout: timeout("--store-timeout", self.store_timeout, DEFAULT_STORE_TIMEOUT)?,
+                replicas: self.store_replicas.unwrap_or(0),
+            },
             log: LogSettings { level: self.log_level.unwrap_or(LogLevel::Info), format: self.log_format },
         })
     }
 }
 
 impl Settings {
-    /// Whether the certificate and key that these settings name for HTTPS can be used.
+    /// Whether the certificate and key that these settings name for HTTPS, and the file with the store's password, can be used.
     ///
     /// # Errors
     /// [`InvalidSettings`] names the file that cannot.
     pub fn check_files(&self) -> Result<(), InvalidSettings> {
+        if matches!(self.store, Store::Shared(_)) {
+            self.shared.credentials()?;
+        }
         let Some(files) = &self.tls else { return Ok(()) };
         Tls::read(files).map(drop).map_err(|error| InvalidSettings(error.to_string()))
     }
@@ -128,10 +139,27 @@ impl Settings {
 /// The HTTP library wants at least this much for a head.
 const MIN_HEADER_BYTES: usize = 8192;
 
-/// A time that something may take, in seconds unless it is given.
-fn timeout(flag: &str, given: Option<HumanDuration>, default: u64) -> Result<Duration, InvalidSettings> {
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
+
+/// A store that takes longer is of no use to pulses: a client repeats one after a second.
+const DEFAULT_STORE_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// What keys of a shared store begin with.
+fn prefix(given: Option<String>) -> Result<String, InvalidSettings> {
+    let prefix = given.unwrap_or_else(|| DEFAULT_STORE_PREFIX.into());
+    shared::check_prefix(&prefix).map_err(|error| InvalidSettings(format!("--store-prefix: {error}")))?;
+    Ok(prefix)
+}
+
+/// A time that something may take, unless it is given.
+fn timeout(
+    flag: &str,
+    given: Option<HumanDuration>,
+    default: Duration,
+) -> Result<Duration, InvalidSettings> {
     match given {
-        None => Ok(Duration::from_secs(default)),
+        None => Ok(default),
         Some(HumanDuration(Millis(0))) => Err(InvalidSettings(format!("{flag}: nothing is done in no time"))),
         Some(HumanDuration(millis)) => Ok(millis.into()),
     }

@@ -13,6 +13,7 @@ use super::values::{HumanDuration, LogFormat, LogLevel, Store};
 /// Headings of the help.
 const LIMITS: &str = "Limits (a RATE is like \"10/s burst 100\", \"60/m\" or \"none\")";
 const TLS: &str = "TLS and proxies";
+const SHARED: &str = "Stores that nodes share (redis://, rediss://, redis+cluster://, rediss+cluster://)";
 
 /// Every option is optional here: what is not given may be in the next source.
 macro_rules! options {
@@ -81,7 +82,7 @@ options! {
     #[arg(long, value_name = "BYTES", env = "RENDEZVOUS_REPLY_WIDTH")]
     reply_width: u8,
 
-    /// Where to keep clients: redb:PATH is a file, memory: forgets them at a restart [default: redb:rendezvous.redb]
+    /// Where to keep clients: redb:PATH is a file, memory: forgets them at a restart, redis://HOST:PORT and redis+cluster://HOST:PORT,HOST:PORT are shared by several nodes [default: redb:rendezvous.redb]
     #[arg(long, value_name = "STORE", env = "RENDEZVOUS_STORE")]
     store: Store,
 
@@ -181,6 +182,26 @@ options! {
     /// Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2. Without it, they are asked for X-Forwarded-For
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true, env = "RENDEZVOUS_PROXY_PROTOCOL", help_heading = TLS)]
     proxy_protocol: bool,
+
+    /// The user that the node is to the store [default: the store's default user]
+    #[arg(long, value_name = "NAME", env = "RENDEZVOUS_STORE_USER", help_heading = SHARED)]
+    store_user: String,
+
+    /// A file with the password for the store; RENDEZVOUS_STORE_PASSWORD may hold it instead [default: no password]
+    #[arg(long, value_name = "FILE", env = "RENDEZVOUS_STORE_PASSWORD_FILE", help_heading = SHARED)]
+    store_password_file: PathBuf,
+
+    /// What all keys in the store begin with. Nodes with the same prefix share their clients [default: rendezvous:]
+    #[arg(long, value_name = "TEXT", env = "RENDEZVOUS_STORE_PREFIX", help_heading = SHARED)]
+    store_prefix: String,
+
+    /// How long a call to the store may take: then pulses get no answer, and requests 503 [default: 250ms]
+    #[arg(long, value_name = "DURATION", env = "RENDEZVOUS_STORE_TIMEOUT", help_heading = SHARED)]
+    store_timeout: HumanDuration,
+
+    /// How many replicas have to have a registration or logout before it is acknowledged [default: 0]
+    #[arg(long, value_name = "COUNT", env = "RENDEZVOUS_STORE_REPLICAS", help_heading = SHARED)]
+    store_replicas: u32,
 }
 
 /// A single value or a list of them, so that `udp-listen = "[::]:5024"` does what it looks like.

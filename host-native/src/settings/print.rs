@@ -62,6 +62,11 @@ impl Settings {
             allow_plain_http: Some(self.allow_plain_http),
             trusted_proxies: Some(self.proxies.trusted.clone()),
             proxy_protocol: Some(self.proxies.protocol),
+            store_user: self.shared.user.clone(),
+            store_password_file: self.shared.password_file.clone(),
+            store_prefix: Some(self.shared.prefix.clone()),
+            store_timeout: duration(self.shared.timeout),
+            store_replicas: Some(self.shared.replicas),
         }
     }
 }

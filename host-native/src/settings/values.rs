@@ -7,6 +7,8 @@ use std::str::FromStr;
 use rendezvous_protocol::Millis;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::shared::StoreAddress;
+
 /// A duration as people write it: `30s`, `3m`, `1m 30s`, `200ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -54,6 +56,8 @@ pub enum Store {
     Memory,
     /// `redb:PATH`: in this file.
     Redb(PathBuf),
+    /// `redis://HOST:PORT` and others of its kind: in a Redis or Valkey that several nodes share.
+    Shared(StoreAddress),
 }
 
 impl Default for Store {
@@ -70,9 +74,12 @@ impl FromStr for Store {
         match text {
             "memory:" => Ok(Self::Memory),
             "redb:" => Err("redb: lacks the path of a file, as in redb:rendezvous.redb".into()),
+            _ if text.contains("://") => text.parse().map(Self::Shared),
             _ => match text.strip_prefix("redb:") {
                 Some(path) => Ok(Self::Redb(path.into())),
-                None => Err(format!("{text:?} is no store of this version; there are redb:PATH and memory:")),
+                None => Err(format!(
+                    "{text:?} is no store; there are redb:PATH, memory:, redis://HOST:PORT and redis+cluster://HOST:PORT,HOST:PORT"
+                )),
             },
         }
     }
@@ -91,6 +98,7 @@ impl fmt::Display for Store {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Redb(path) => write!(f, "redb:{}", path.display()),
+            Self::Shared(address) => address.fmt(f),
         }
     }
 }
@@ -102,7 +110,7 @@ impl Serialize for Store {
                 // What is displayed of it would be another path.
                 Err(serde::ser::Error::custom("the path of the store is not UTF-8"))
             }
-            Self::Memory | Self::Redb(_) => serializer.collect_str(self),
+            Self::Memory | Self::Redb(_) | Self::Shared(_) => serializer.collect_str(self),
         }
     }
 }
@@ -156,12 +164,17 @@ mod tests {
         assert_eq!("memory:".parse(), Ok(Store::Memory));
         assert_eq!("redb:/var/lib/r.redb".parse(), Ok(Store::Redb("/var/lib/r.redb".into())));
         for (text, error) in [
-            ("floppy:A", "\"floppy:A\" is no store of this version; there are redb:PATH and memory:"),
+            (
+                "floppy:A",
+                "\"floppy:A\" is no store; there are redb:PATH, memory:, redis://HOST:PORT and redis+cluster://HOST:PORT,HOST:PORT",
+            ),
             ("redb:", "redb: lacks the path of a file, as in redb:rendezvous.redb"),
         ] {
             assert_eq!(text.parse::<Store>().unwrap_err(), error);
         }
-        for store in [Store::Memory, Store::default()] {
+        let shared: Store = "redis://localhost:7000".parse().unwrap();
+        assert!("http://localhost".parse::<Store>().is_err());
+        for store in [Store::Memory, Store::default(), shared] {
             assert_eq!(store.to_string().parse(), Ok(store));
         }
     }

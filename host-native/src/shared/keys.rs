@@ -32,11 +32,7 @@ impl Keys {
     /// # Errors
     /// If it has braces, which would tell a cluster another place for the keys.
     pub(super) fn new(prefix: &str) -> Result<Self, String> {
-        if prefix.contains(['{', '}']) {
-            return Err(format!(
-                "the prefix {prefix:?} has braces, which decide where a cluster keeps a key"
-            ));
-        }
+        check_prefix(prefix)?;
         Ok(Self { prefix: prefix.into() })
     }
 
@@ -60,6 +56,17 @@ impl Keys {
         key.extend_from_slice(format!("{{{partition:02x}}}").as_bytes());
         key
     }
+}
+
+/// Whether keys may begin so.
+///
+/// # Errors
+/// If it has braces, which would tell a cluster another place for the keys.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), String> {
+    if prefix.contains(['{', '}']) {
+        return Err(format!("{prefix:?} has braces, which decide where a cluster keeps a key"));
+    }
+    Ok(())
 }
 
 /// The partition of a client.

@@ -9,11 +9,15 @@ use rendezvous_protocol::{Instant, Timing};
 
 use super::keys::{Keys, PARTITIONS};
 use super::link::{Call, Link, Reply};
-use super::meter::count;
 use super::scripts;
 
-/// The longest that a refresh may be away from the next.
+/// How often the markers are refreshed at least, and at most.
 const LONGEST_PERIOD: Duration = Duration::from_secs(1);
+const SHORTEST_PERIOD: Duration = Duration::from_millis(20);
+
+/// How long a marker may go without a refresh before that is an outage, unless the timing calls for another: a machine that is busy
+/// for a moment is none.
+const GAP: Duration = Duration::from_millis(2500);
 
 /// What this node knows of the markers.
 #[derive(Debug)]
@@ -26,18 +30,19 @@ pub(super) struct Markers {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// By the store's clock; [`Instant::ZERO`] if there never was an outage.
+    /// By the store's clock.
     resumed_at: AtomicU64,
-    /// Milliseconds since `began` up to which it may be relied on.
+    /// By the store's clock, when that was last so.
+    seen_at: AtomicU64,
+    /// By the clock of the process, in milliseconds since `began`, for how long the store counts as there.
     until: AtomicU64,
 }
 
 impl Markers {
     pub(super) fn new(timing: &Timing) -> Self {
-        // An outage that nobody notices costs clients a part of the error time, so with short timings the nodes look more often.
-        let period =
-            (Duration::from(timing.error_time()) / 20).clamp(Duration::from_millis(20), LONGEST_PERIOD);
-        let gap = (period * 5 / 2).max(Duration::from(timing.pulse_grace()));
+        // An outage that nobody notices costs clients a part of the error time: never more than half of it.
+        let gap = GAP.min(Duration::from(timing.error_time()) / 2).max(timing.pulse_grace().into());
+        let period = (gap * 2 / 5).clamp(SHORTEST_PERIOD, LONGEST_PERIOD);
         let partitions = (0..PARTITIONS).map(|_| Known::default()).collect();
         Self { began: Monotonic::now(), period, gap, partitions }
     }
@@ -47,37 +52,63 @@ impl Markers {
         self.period
     }
 
-    /// When the store of this partition was last back; `None` if nobody looked for so long that it may be away again.
-    pub(super) fn resumed_at(&self, partition: u8) -> Option<Instant> {
+    /// When the store of this partition was last back, as of `now` by its clock; `None` if nobody looked for so long that it may
+    /// have been away since.
+    pub(super) fn resumed_at(&self, partition: u8, now: Instant) -> Option<Instant> {
         let known = &self.partitions[usize::from(partition)];
-        (self.elapsed() < known.until.load(Ordering::Acquire))
+        let seen_at = known.seen_at.load(Ordering::Acquire);
+        (now.as_millis() < seen_at.saturating_add(self.gap_millis()))
             .then(|| Instant::from_millis(known.resumed_at.load(Ordering::Acquire)))
     }
 
-    /// Whether all of them are known well enough to serve.
+    /// Whether the store was there just now, all of it.
     pub(super) fn all_known(&self) -> bool {
-        (0..=u8::MAX).all(|partition| self.resumed_at(partition).is_some())
+        let now = self.elapsed();
+        self.partitions.iter().all(|known| now < known.until.load(Ordering::Acquire))
     }
 
     /// Refreshes all of them.
     pub(super) fn refresh(&self, link: &mut Link, keys: &Keys) {
-        let gap = u64::try_from(self.gap.as_millis()).unwrap_or(u64::MAX);
+        let gap = self.gap_millis();
         let calls: Vec<Call> = (0..=u8::MAX)
             .map(|partition| Call { partition, command: scripts::beat(&keys.marker(partition), gap) })
             .collect();
         // Counted from before the store was asked.
         let until = self.elapsed().saturating_add(gap);
+        let (mut missing, mut outages) = (0, 0);
         for (partition, reply) in self.partitions.iter().zip(link.call(&calls, false)) {
-            let Some((resumed_at, news)) = reply.ok().as_ref().and_then(read) else { continue };
+            let Ok(reply) = reply else { continue };
+            let Some((resumed_at, news)) = read(&reply) else { continue };
+            // In this order: whoever sees the later time must not see the outage before it.
             let before = partition.resumed_at.swap(resumed_at, Ordering::AcqRel);
+            partition.seen_at.store(reply.now, Ordering::Release);
+            partition.until.store(until, Ordering::Release);
             // Another node may have been back first, or a call of this one that nobody waited for any more.
             if news == 2 {
-                count(&link.servers().meter.markers_missing);
+                missing += 1;
             } else if news == 1 || before != 0 && before != resumed_at {
-                count(&link.servers().meter.outages);
+                outages += 1;
             }
-            partition.until.store(until, Ordering::Release);
         }
+        let meter = &link.servers().meter;
+        meter.markers_missing.fetch_add(missing, Ordering::Relaxed);
+        meter.outages.fetch_add(outages, Ordering::Relaxed);
+        if missing > 0 {
+            tracing::warn!(
+                partitions = missing,
+                "the store has no markers here: it is new, or was emptied, and then clients that it had are gone"
+            );
+        }
+        if outages > 0 {
+            tracing::warn!(
+                partitions = outages,
+                "the store was away for a while: every client gets as long as if it had just been heard"
+            );
+        }
+    }
+
+    fn gap_millis(&self) -> u64 {
+        u64::try_from(self.gap.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn elapsed(&self) -> u64 {

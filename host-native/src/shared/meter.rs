@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::histogram::{Histogram, Reading};
+
 /// Counts since the start. They are read one after the other, so they may differ by what happens in between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharedStats {
@@ -10,8 +12,6 @@ pub struct SharedStats {
     pub round_trips: u64,
     /// Commands in them.
     pub commands: u64,
-    /// Microseconds that were spent waiting for them, in all threads together.
-    pub waited_micros: u64,
     /// Pipelines that had no answer in time, or whose connection broke.
     pub failures: u64,
     /// Commands that another server had to be asked for.
@@ -29,9 +29,9 @@ pub struct SharedStats {
 /// The same, being counted.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
-    pub(super) round_trips: AtomicU64,
-    pub(super) commands: AtomicU64,
-    pub(super) waited_micros: AtomicU64,
+    /// Microseconds that each pipeline took, from 64 to two seconds.
+    round_trips: Histogram<6, 17>,
+    commands: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) redirects: AtomicU64,
     pub(super) conflicts: AtomicU64,
@@ -42,18 +42,20 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn sent(&self, commands: usize, waited: Duration) {
-        self.round_trips.fetch_add(1, Ordering::Relaxed);
         self.commands.fetch_add(commands as u64, Ordering::Relaxed);
-        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
-        self.waited_micros.fetch_add(micros, Ordering::Relaxed);
+        self.round_trips.note(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// How many microseconds pipelines took, those included that failed.
+    pub(super) fn latency(&self) -> Reading {
+        self.round_trips.read()
     }
 
     pub(super) fn read(&self) -> SharedStats {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         SharedStats {
-            round_trips: of(&self.round_trips),
+            round_trips: self.round_trips.read().count(),
             commands: of(&self.commands),
-            waited_micros: of(&self.waited_micros),
             failures: of(&self.failures),
             redirects: of(&self.redirects),
             conflicts: of(&self.conflicts),

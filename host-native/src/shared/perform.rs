@@ -1,11 +1,12 @@
 //! The work itself: read the records of a batch, let the protocol decide about each, write back what changed if nobody else did in the
 //! meantime, and decide again where somebody did.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::Value;
 use rendezvous_protocol::lifecycle::{Context, Effect};
-use rendezvous_protocol::{ClientId, Instant, Record, StoredRecord, Timing, UnixTime};
+use rendezvous_protocol::{ClientId, Counters, Instant, Record, StoredRecord, Timing, UnixTime};
 
 use super::keys::{self, Keys};
 use super::link::{Call, Link, Unavailable};
@@ -17,8 +18,8 @@ use super::scripts;
 const ATTEMPTS: usize = 16;
 
 /// For how much longer than its deadline a record is kept, should the store or all nodes be away for so long. Whether a client is gone
-/// never depends on it.
-const OUTAGE_ALLOWANCE: Duration = Duration::from_secs(24 * 3600);
+/// depends on it only after a longer outage. It is no longer since clients that are gone take their memory until then.
+const OUTAGE_ALLOWANCE: Duration = Duration::from_secs(3600);
 
 /// Something to be decided about one client.
 pub(super) trait Job {
@@ -36,9 +37,15 @@ pub(super) struct Rules {
     pub(super) keys: Keys,
     pub(super) timing: Timing,
     pub(super) markers: Markers,
+    pub(super) counters: Mutex<Counters>,
 }
 
 impl Rules {
+    /// What happened to clients at this node.
+    pub(super) fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Does all of it. Jobs of the same client are done in their order.
     pub(super) fn perform<J: Job>(&self, link: &mut Link, jobs: &mut [J]) {
         let mut pending: Vec<usize> = (0..jobs.len()).collect();
@@ -60,8 +67,10 @@ impl Rules {
         for (index, reply) in pending.into_iter().zip(link.call(&reads, false)) {
             let job = &mut jobs[index];
             let (id, partition) = (job.id(), keys::partition(job.id()));
-            // Only now: it is to hold at the time of the read.
-            let (Ok(reply), Some(resumed_at)) = (reply, self.markers.resumed_at(partition)) else {
+            let Some((reply, resumed_at)) = reply.ok().and_then(|reply| {
+                let resumed_at = self.markers.resumed_at(partition, Instant::from_millis(reply.now))?;
+                Some((reply, resumed_at))
+            }) else {
                 job.ends(Err(Unavailable));
                 continue;
             };

@@ -4,6 +4,9 @@ use std::{fmt, io};
 
 use redb::{CommitError, DatabaseError, StorageError, TableError, TransactionError};
 
+use crate::settings::InvalidSettings;
+use crate::shared::SharedError;
+
 /// Why a store cannot be opened. Printed it is one line.
 #[derive(Debug)]
 pub enum StoreError {
@@ -33,6 +36,10 @@ pub enum StoreError {
         /// The version of its format.
         format: u64,
     },
+    /// It is one that nodes share.
+    Shared(SharedError),
+    /// What it takes to use it is not there.
+    Settings(InvalidSettings),
 }
 
 impl fmt::Display for StoreError {
@@ -53,11 +60,25 @@ impl fmt::Display for StoreError {
                 "the store {name} was written by a later version of this program (format {format}; this one reads {})",
                 super::log::FORMAT
             ),
+            Self::Shared(error) => error.fmt(f),
+            Self::Settings(error) => error.fmt(f),
         }
     }
 }
 
 impl std::error::Error for StoreError {}
+
+impl From<SharedError> for StoreError {
+    fn from(error: SharedError) -> Self {
+        Self::Shared(error)
+    }
+}
+
+impl From<InvalidSettings> for StoreError {
+    fn from(error: InvalidSettings) -> Self {
+        Self::Settings(error)
+    }
+}
 
 /// A store that could not be brought up to date before the end.
 #[derive(Debug)]

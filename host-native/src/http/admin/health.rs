@@ -28,7 +28,7 @@ pub(super) async fn live(State(node): State<Arc<Node>>) -> Response {
     problem(StatusCode::SERVICE_UNAVAILABLE, "stuck", detail)
 }
 
-/// `/readyz`. Pulses and lookups are answered in any case.
+/// `/readyz`. Pulses and lookups are answered in any case, but for a shared store that is away.
 pub(super) async fn ready(State(node): State<Arc<Node>>) -> Response {
     let (code, detail) = match node.readiness() {
         Readiness::Ready => return text("ready"),
@@ -36,6 +36,10 @@ pub(super) async fn ready(State(node): State<Arc<Node>>) -> Response {
         Readiness::StoreFailing => (
             "store_failing",
             "The store cannot be written, so that registrations and logouts are refused. The log says why.",
+        ),
+        Readiness::StoreAway => (
+            "store_away",
+            "The store that the nodes share does not answer, so pulses are not answered and requests are refused. The log says why.",
         ),
     };
     problem(StatusCode::SERVICE_UNAVAILABLE, code, detail)

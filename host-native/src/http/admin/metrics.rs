@@ -22,6 +22,7 @@ use super::health::{PROFILE, VERSION};
 use crate::histogram::Reading;
 use crate::http::BAD_REQUESTS;
 use crate::node::{Node, Route, StatusClass};
+use crate::shared::SharedStats;
 use crate::udp::MEASURE_EVERY;
 
 /// What the format's specification calls it.
@@ -56,13 +57,16 @@ impl Collector for NodeMetrics {
         let stats = node.stats();
         let counters = &stats.counters;
 
-        to.gauge("rendezvous_clients", "Clients that are registered.", None, stats.records)?;
-        to.gauges(
-            "rendezvous_clients_by_status",
-            "Clients by what their peers are told of them, exact to within a second.",
-            "status",
-            &[("online", stats.online), ("pending", stats.pending())],
-        )?;
+        let of_all = "Clients that are registered; with a store that nodes share roughly, and those of all nodes.";
+        to.gauge("rendezvous_clients", of_all, None, stats.records)?;
+        if stats.shared.is_none() {
+            to.gauges(
+                "rendezvous_clients_by_status",
+                "Clients by what their peers are told of them, exact to within a second.",
+                "status",
+                &[("online", stats.online), ("pending", stats.pending())],
+            )?;
+        }
         to.counters(
             "rendezvous_pulses",
             "Pulses by how they were answered: on_time is 1020, late is 1050, unknown is 1060.",
@@ -144,7 +148,10 @@ impl Collector for NodeMetrics {
             Some(&Unit::Bytes),
             stats.memory,
         )?;
-        to.store(node, &stats)?;
+        match (&stats.shared, node.round_trips()) {
+            (Some(shared), Some(round_trips)) => to.shared_store(shared, &round_trips, &stats)?,
+            _ => to.store(node, &stats)?,
+        }
         to.about(node)
     }
 }
@@ -262,6 +269,56 @@ impl Metrics<'_> {
         )?;
         let failing =
             "Whether the store cannot be written now, so that registrations and logouts are refused.";
+        self.gauge("rendezvous_store_failing", failing, None, u64::from(stats.store_is_failing))
+    }
+
+    fn shared_store(
+        &mut self,
+        store: &SharedStats,
+        round_trips: &Reading,
+        stats: &crate::Stats,
+    ) -> fmt::Result {
+        self.micros(
+            "rendezvous_store_round_trip",
+            "How long round trips to a server of the store took, each with a batch of commands; those that failed, too.",
+            round_trips,
+        )?;
+        for (name, help, value) in [
+            ("rendezvous_store_commands", "Commands that were sent to the store.", store.commands),
+            (
+                "rendezvous_store_failures",
+                "Round trips that had no answer in time, or whose connection broke.",
+                store.failures,
+            ),
+            (
+                "rendezvous_store_redirects",
+                "Commands that another server of the cluster had to be asked for.",
+                store.redirects,
+            ),
+            (
+                "rendezvous_store_conflicts",
+                "Writes that came too late, since another had changed the record, and were decided again.",
+                store.conflicts,
+            ),
+            (
+                "rendezvous_store_damaged_values",
+                "Values in the store that are no record of their client.",
+                store.damaged,
+            ),
+            (
+                "rendezvous_store_missing_markers",
+                "Markers that were not in the store: it was new, or had been emptied. There are 256.",
+                store.markers_missing,
+            ),
+            (
+                "rendezvous_store_outages",
+                "Outages that the store's markers told of; each of the 256 counts.",
+                store.outages,
+            ),
+        ] {
+            self.counter(name, help, value)?;
+        }
+        let failing = "Whether the store is away, so that pulses are not answered and requests are refused.";
         self.gauge("rendezvous_store_failing", failing, None, u64::from(stats.store_is_failing))
     }
 

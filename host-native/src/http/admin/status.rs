@@ -10,13 +10,13 @@ use super::as_json;
 use super::health::VERSION;
 use crate::Node;
 use crate::history::Columns;
-use crate::node::Readiness;
+use crate::node::{Readiness, StoreKind};
 
 /// The figures of this moment, and the history.
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
-    /// `ready`, `draining` or `store_failing`.
+    /// `ready`, `draining`, `store_failing` or `store_away`.
     state: &'static str,
     uptime_ms: u64,
     timing: TimingMillis,
@@ -35,14 +35,16 @@ struct TimingMillis {
 
 #[derive(Serialize)]
 struct Clients {
+    /// Of all nodes, roughly, if they share a store.
     total: usize,
-    online: usize,
-    pending: usize,
+    /// `null` if nodes share a store: then nobody knows.
+    online: Option<usize>,
+    pending: Option<usize>,
 }
 
 #[derive(Serialize)]
 struct StoreState {
-    /// `file`, or `memory` if a restart forgets the clients.
+    /// `file`, `memory` if a restart forgets the clients, or `shared` if other nodes have them, too.
     kind: &'static str,
     failing: bool,
     waiting_changes: usize,
@@ -59,6 +61,7 @@ pub(super) async fn status(State(node): State<Arc<Node>>) -> Response {
             Readiness::Ready => "ready",
             Readiness::Draining => "draining",
             Readiness::StoreFailing => "store_failing",
+            Readiness::StoreAway => "store_away",
         },
         uptime_ms: uptime.0,
         timing: TimingMillis {
@@ -66,9 +69,17 @@ pub(super) async fn status(State(node): State<Arc<Node>>) -> Response {
             pulse_grace_ms: timing.pulse_grace().0,
             error_time_ms: timing.error_time().0,
         },
-        clients: Clients { total: stats.records, online: stats.online, pending: stats.pending() },
+        clients: Clients {
+            total: stats.records,
+            online: stats.shared.is_none().then_some(stats.online),
+            pending: stats.shared.is_none().then(|| stats.pending()),
+        },
         store: StoreState {
-            kind: if node.keeps_clients() { "file" } else { "memory" },
+            kind: match node.store_kind() {
+                StoreKind::Memory => "memory",
+                StoreKind::File => "file",
+                StoreKind::Shared => "shared",
+            },
             failing: stats.store_is_failing,
             waiting_changes: stats.store.waiting_changes,
         },

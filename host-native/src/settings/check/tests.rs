@@ -163,6 +163,9 @@ fn limits_tls_and_proxies_that_make_no_sense_are_named() {
         (&["--tls-cert=a.pem"], "--tls-cert needs --tls-key"),
         (&["--tls-key=a.pem"], "--tls-key needs --tls-cert"),
         (&["--proxy-protocol"], "--proxy-protocol needs --trusted-proxies"),
+        (&["--store-timeout=0s"], "--store-timeout: nothing is done in no time"),
+        (&["--store-prefix=a{b}"], "--store-prefix: \"a{b}\" has braces"),
+        (&["--store=redis://me:secret@host"], "--store-password-file"),
         (&["--trusted-proxies=everyone"], "'--trusted-proxies <NETWORK>'"),
     ] {
         let error = settings(args).unwrap_err();

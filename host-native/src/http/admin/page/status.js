@@ -11,6 +11,7 @@ const STATES = {
   ready: 'Ready',
   draining: 'Draining: about to stop',
   store_failing: 'The store cannot be written',
+  store_away: 'The store does not answer',
   lost: 'No answer',
 };
 
@@ -75,19 +76,29 @@ function bannerOf(state) {
   if (state === 'store_failing') {
     return 'The store cannot be written: registrations and logouts are refused until it can. Pulses and lookups go on. The log says why.';
   }
+  if (state === 'store_away') {
+    return 'The store that the nodes share does not answer: pulses get no answer, and requests are refused until it is back. Nobody is forgotten because of it. The log says why.';
+  }
   return null;
 }
+
+const STORES = {
+  file: ['In a file', (store) => `${count(store.waiting_changes)} changes wait to be written`],
+  memory: ['In memory', () => 'a restart forgets the clients'],
+  shared: ['Shared', () => 'all nodes have the same clients'],
+};
 
 function showNow(status, samples) {
   const { clients, store, timing, version } = status;
   write('clients', count(clients.total));
-  write('clients-note', `${count(clients.online)} online, ${count(clients.pending)} pending`);
+  write('clients-note', clients.online === null ? 'roughly, of all nodes' : `${count(clients.online)} online, ${count(clients.pending)} pending`);
   const last = samples.at(-1);
   const pulses = last ? last.on_time + last.late + last.unknown : 0;
   write('pulses', last ? rate(pulses) : '–');
   write('pulses-note', !last ? 'the first figure comes after 5 s' : pulses > 0 ? `${Math.floor((100 * last.on_time) / pulses)} % on time` : 'none of late');
-  write('store', store.failing ? 'Failing' : store.kind === 'file' ? 'In a file' : 'In memory');
-  write('store-note', store.kind === 'file' ? `${count(store.waiting_changes)} changes wait to be written` : 'a restart forgets the clients');
+  const [where, note] = STORES[store.kind];
+  write('store', store.failing ? 'Failing' : where);
+  write('store-note', note(store));
   write('uptime', duration(status.uptime_ms));
   write('uptime-note', `version ${version}`);
   const heard = timing.pulse_interval_ms + timing.pulse_grace_ms;
