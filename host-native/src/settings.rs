@@ -22,7 +22,8 @@ mod shared;
 mod values;
 
 pub use commands::{
-    ClientCommand, ClientOptions, Command, CommonOptions, ConnectOptions, StoreCommand, StorePath,
+    ClientCommand, ClientOptions, Command, CommonOptions, ConnectOptions, StoreAccess, StoreCommand,
+    StoreName,
 };
 pub use invocation::{Exit, Invocation, from_args, from_process};
 pub use limits::{ConnectionLimits, RateLimit, RateLimits};

@@ -32,6 +32,7 @@ mod keys;
 mod link;
 mod markers;
 mod meter;
+mod operator;
 mod perform;
 mod pulser;
 mod scripts;
@@ -43,6 +44,7 @@ pub use connection::Credentials;
 pub(crate) use keys::check_prefix;
 pub use link::{Durability, Unavailable};
 pub use meter::SharedStats;
+pub use operator::SharedContents;
 pub use pulser::Pulser;
 
 use desk::Desk;

@@ -23,6 +23,7 @@ use rendezvous_protocol::{ClientId, Clock, Rejection, Server, StoredRecord};
 
 mod entry;
 mod error;
+pub(crate) mod lines;
 pub(crate) mod log;
 mod medium;
 mod meter;

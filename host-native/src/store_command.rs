@@ -2,60 +2,102 @@
 
 use std::error::Error;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
-use rendezvous_native::settings::{StoreCommand, StorePath};
+use rendezvous_native::settings::{StoreAccess, StoreCommand, StoreName};
+use rendezvous_native::shared::SharedContents;
 use rendezvous_native::store::operator::{self, Contents, OperatorError};
 
 /// Does what is asked, and says what came of it in one line on standard error, or on standard output if that is all there is to say.
 pub(crate) fn run(command: StoreCommand) -> Result<(), Box<dyn Error>> {
     match command {
-        StoreCommand::Check { path: StorePath(path) } => {
+        StoreCommand::Check { store, access } => {
             let mut progress = Progress::new("checked");
-            let contents = operator::check(&path, &mut |done, total| progress.at(done, Some(total)))?;
+            let mut report = |done, total| progress.at(done, Some(total));
+            let contents = match Opened::new(&store, access)? {
+                Opened::File(path) => operator::check(path, &mut report)?,
+                Opened::Shared(store) => store.check(&mut report)?,
+            };
             progress.end();
-            writeln!(io::stdout(), "{}: all of it is good: {}", path.display(), Described(contents))?;
+            writeln!(io::stdout(), "{store}: all of it is good: {}", Described(contents))?;
         }
-        StoreCommand::Export { path: StorePath(path), output } => {
+        StoreCommand::Export { store, output, access } => {
             let mut progress = Progress::new("exported");
             let mut report = |done, total| progress.at(done, Some(total));
+            let store = Opened::new(&store, access)?;
             let contents = match &output {
-                None => operator::export(&path, &mut BufWriter::new(io::stdout().lock()), &mut report)?,
-                Some(file) => export_to(&path, file, &mut report)?,
+                None => store.export(&mut BufWriter::new(io::stdout().lock()), &mut report)?,
+                Some(file) => export_to(&store, file, &mut report)?,
             };
             progress.end();
             writeln!(io::stderr(), "exported {}", Described(contents))?;
         }
-        StoreCommand::Import { path: StorePath(path), input } => {
+        StoreCommand::Import { store, input, access } => {
             let mut progress = Progress::new("imported");
             let mut report = |done| progress.at(done, None);
+            let opened = Opened::new(&store, access)?;
             let clients = match input {
-                None => operator::import(&path, &mut io::stdin().lock(), &mut report)?,
+                None => opened.import(&mut io::stdin().lock(), &mut report)?,
                 Some(file) => {
                     let open = File::open(&file).map_err(|error| format!("{}: {error}", file.display()))?;
-                    operator::import(&path, &mut BufReader::new(open), &mut report)?
+                    opened.import(&mut BufReader::new(open), &mut report)?
                 }
             };
             progress.end();
-            writeln!(io::stderr(), "imported {} clients into {}", HumanCount(clients), path.display())?;
+            writeln!(io::stderr(), "imported {} clients into {store}", HumanCount(clients))?;
         }
     }
     Ok(())
 }
 
+/// The store that a command is about.
+enum Opened<'a> {
+    File(&'a Path),
+    Shared(SharedContents),
+}
+
+impl<'a> Opened<'a> {
+    fn new(name: &'a StoreName, access: StoreAccess) -> Result<Self, Box<dyn Error>> {
+        Ok(match name {
+            StoreName::File(path) => Self::File(path),
+            StoreName::Shared(address) => {
+                Self::Shared(SharedContents::open(access.options(address.clone())?)?)
+            }
+        })
+    }
+
+    fn export(
+        &self,
+        output: &mut dyn Write,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<Contents, OperatorError> {
+        match self {
+            Self::File(path) => operator::export(path, output, progress),
+            Self::Shared(store) => store.export(output, progress),
+        }
+    }
+
+    fn import(&self, input: &mut dyn BufRead, progress: &mut dyn FnMut(u64)) -> Result<u64, OperatorError> {
+        match self {
+            Self::File(path) => operator::import(path, input, progress),
+            Self::Shared(store) => store.import(input, progress),
+        }
+    }
+}
+
 /// Where clients are is nobody else's business, and what is there is not overwritten.
 fn export_to(
-    path: &Path,
+    store: &Opened<'_>,
     file: &Path,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Contents, Box<dyn Error>> {
     let new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
     let mut output = BufWriter::new(new.map_err(|error| format!("{}: {error}", file.display()))?);
-    let exported = operator::export(path, &mut output, progress).and_then(|contents| {
+    let exported = store.export(&mut output, progress).and_then(|contents| {
         let written = output.into_inner().map_err(io::IntoInnerError::into_error);
         written.and_then(|file| file.sync_all()).map(|()| contents).map_err(OperatorError::Output)
     });
@@ -71,14 +113,11 @@ struct Described(Contents);
 impl std::fmt::Display for Described {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Contents { clients, with_address, entries, bytes } = self.0;
-        write!(
-            f,
-            "{} clients, {} of them with an address, in {} entries and {}",
-            HumanCount(clients),
-            HumanCount(with_address),
-            HumanCount(entries),
-            HumanBytes(bytes)
-        )
+        write!(f, "{} clients, {} of them with an address", HumanCount(clients), HumanCount(with_address))?;
+        if bytes > 0 {
+            write!(f, ", in {} entries and {}", HumanCount(entries), HumanBytes(bytes))?;
+        }
+        Ok(())
     }
 }
 

@@ -34,7 +34,6 @@ mod rebinding;
 mod restart;
 mod secrets_everywhere;
 mod shared;
-mod shared_spec;
 mod shutdown;
 mod spec;
 mod store_commands;

@@ -25,11 +25,16 @@ pub mod local;
 pub mod model;
 #[cfg(feature = "native")]
 pub mod process;
+#[cfg(feature = "native")]
+pub mod pulsing;
 pub mod reach;
 #[cfg(feature = "native")]
 pub mod redis;
 pub mod secrets;
+pub mod serial;
 pub mod size;
+#[cfg(feature = "native")]
+pub mod slow;
 pub mod steps;
 pub mod strategy;
 #[cfg(feature = "native")]

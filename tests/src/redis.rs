@@ -31,6 +31,7 @@ pub struct RedisServer {
     child: OwnedChild,
     port: u16,
     folder: PathBuf,
+    options: Vec<String>,
 }
 
 impl RedisServer {
@@ -39,35 +40,44 @@ impl RedisServer {
         Self::with(&["--save", "", "--appendonly", "no"])
     }
 
-    /// Starts one with these options beside the port and the folder.
-    pub fn with(options: &[&str]) -> Self {
-        Self::at(free_port(), &fresh_folder(), options)
+    /// Starts one that has written each change to its disk before it answers.
+    pub fn durable() -> Self {
+        Self::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    /// Starts one again where another was.
-    pub fn at(port: u16, folder: &Path, options: &[&str]) -> Self {
-        let mut command = Command::new("redis-server");
-        command
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--loglevel", "warning", "--dir"])
-            .arg(folder);
-        command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = Self { child: OwnedChild::spawn(command), port, folder: folder.into() };
+    /// Starts one with these options beside the port and the folder.
+    pub fn with(options: &[&str]) -> Self {
+        let (port, folder) = (free_port(), fresh_folder());
+        let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
+        let child = spawn(port, &folder, &options);
+        let server = Self { child, port, folder, options };
+        server.wait();
+        server
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait();
+    }
+
+    /// Starts it again where it was, after it was killed.
+    pub fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.folder, &self.options);
+        self.wait();
+    }
+
+    fn wait(&self) {
         let began = Instant::now();
-        while !server.cli(&["PING"]).contains("PONG") {
-            assert!(began.elapsed() < PATIENCE, "the redis-server at port {port} does not start");
+        while !self.cli(&["PING"]).contains("PONG") {
+            assert!(began.elapsed() < PATIENCE, "the redis-server at port {} does not start", self.port);
             thread::sleep(Duration::from_millis(10));
         }
-        server
     }
 
     /// Its port on loopback.
     pub fn port(&self) -> u16 {
         self.port
-    }
-
-    /// Where it keeps its files.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// For `--store`.
@@ -135,6 +145,15 @@ impl RedisCluster {
     }
 }
 
+fn spawn(port: u16, folder: &Path, options: &[String]) -> OwnedChild {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--loglevel", "warning", "--dir"])
+        .arg(folder);
+    command.args(options).stdout(Stdio::null()).stderr(Stdio::null());
+    OwnedChild::spawn(command)
+}
+
 fn cli(port: u16, arguments: &[&str]) -> String {
     let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(arguments).output();
     String::from_utf8_lossy(&output.expect("redis-cli runs").stdout).into_owned()
@@ -161,7 +180,6 @@ fn fresh_folder() -> PathBuf {
 
 impl Drop for RedisServer {
     fn drop(&mut self) {
-        self.child.signal(Signal::SIGKILL);
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

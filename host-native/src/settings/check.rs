@@ -153,11 +153,7 @@ fn prefix(given: Option<String>) -> Result<String, InvalidSettings> {
 }
 
 /// A time that something may take, unless it is given.
-fn timeout(
-    flag: &str,
-    given: Option<HumanDuration>,
-    default: Duration,
-) -> Result<Duration, InvalidSettings> {
+fn timeout(flag: &str, given: Option<HumanDuration>, default: Duration) -> Result<Duration, InvalidSettings> {
     match given {
         None => Ok(default),
         Some(HumanDuration(Millis(0))) => Err(InvalidSettings(format!("{flag}: nothing is done in no time"))),

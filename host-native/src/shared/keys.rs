@@ -43,6 +43,25 @@ impl Keys {
         key
     }
 
+    /// The client that this is the key of.
+    pub(super) fn client_of(&self, key: &[u8]) -> Option<ClientId> {
+        let id = key.get(self.prefix.len() + 4..)?.try_into().ok().map(ClientId::from_bytes)?;
+        (self.client(id) == key).then_some(id)
+    }
+
+    /// What matches all of these keys, for a scan.
+    pub(super) fn pattern(&self) -> String {
+        let special = ['*', '?', '[', ']', '^', '-', '\\'];
+        let mut pattern = String::new();
+        for character in self.prefix.chars() {
+            if special.contains(&character) {
+                pattern.push('\\');
+            }
+            pattern.push(character);
+        }
+        pattern + "{*"
+    }
+
     /// The key of a partition's marker.
     pub(super) fn marker(&self, partition: u8) -> Vec<u8> {
         let mut key = self.tagged(partition);
@@ -89,6 +108,11 @@ mod tests {
         let id = ClientId::from_bytes(*b"0123456789abcdef");
         assert_eq!(keys.client(id), b"rendezvous:{30}0123456789abcdef");
         assert_eq!(keys.marker(0x30), b"rendezvous:{30}alive");
+        assert_eq!(keys.client_of(&keys.client(id)), Some(id));
+        for other in [&b"rendezvous:{31}0123456789abcdef"[..], b"rendezvous:{30}alive", b"elsewhere", b""] {
+            assert_eq!(keys.client_of(other), None);
+        }
+        assert_eq!(Keys::new("a*[b").unwrap().pattern(), "a\\*\\[b{*");
         assert!(Keys::new("a{b").is_err());
     }
 

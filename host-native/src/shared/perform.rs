@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 16;
 
 /// For how much longer than its deadline a record is kept, should the store or all nodes be away for so long. Whether a client is gone
 /// depends on it only after a longer outage. It is no longer since clients that are gone take their memory until then.
-const OUTAGE_ALLOWANCE: Duration = Duration::from_secs(3600);
+pub(super) const OUTAGE_ALLOWANCE: Duration = Duration::from_secs(3600);
 
 /// Something to be decided about one client.
 pub(super) trait Job {

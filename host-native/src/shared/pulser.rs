@@ -30,7 +30,13 @@ impl Pulser {
     /// `codes` becomes as long as `pulses` and holds the answer to each: `None` is silence, since the store does not answer.
     pub fn pulses(&mut self, pulses: &[Pulse], codes: &mut Vec<Option<PulseCode>>) {
         self.jobs.clear();
-        self.jobs.extend(pulses.iter().map(|&pulse| PulseJob { pulse, decided: None, moves: false, code: None }));
+        self.jobs.extend(pulses.iter().map(|&pulse| PulseJob {
+            pulse,
+            decided: None,
+            moves: false,
+            code: None,
+            at: Instant::ZERO,
+        }));
         self.rules.perform(&mut self.link, &mut self.jobs);
         codes.clear();
         codes.extend(self.jobs.iter().map(|job| job.code));
@@ -45,6 +51,11 @@ impl Pulser {
             counters.moved += u64::from(job.moves && job.code.is_some());
         }
     }
+
+    /// The times, by the store's clock, at which the answers to the latest batch hold; `None` for silence.
+    pub fn times(&self) -> impl Iterator<Item = Option<Instant>> {
+        self.jobs.iter().map(|job| job.code.map(|_| job.at))
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +65,7 @@ struct PulseJob {
     /// Whether that is from another address than before.
     moves: bool,
     code: Option<PulseCode>,
+    at: Instant,
 }
 
 impl Job for PulseJob {
@@ -70,5 +82,6 @@ impl Job for PulseJob {
 
     fn ends(&mut self, at: Result<Instant, Unavailable>) {
         self.code = self.decided.filter(|_| at.is_ok());
+        self.at = at.unwrap_or(Instant::ZERO);
     }
 }

@@ -72,6 +72,11 @@ impl Servers {
         }
     }
 
+    /// Whether it is.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
+    }
+
     /// Whether it is; asked once.
     pub(super) fn take_outdated(&self) -> bool {
         self.outdated.swap(false, Ordering::Relaxed)

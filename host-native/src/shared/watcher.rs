@@ -14,6 +14,9 @@ use super::keys::PARTITIONS;
 use super::link::Link;
 use super::perform::Rules;
 
+/// How soon to look again where the keys are, if that is not known.
+const HASTE: Duration = Duration::from_millis(100);
+
 /// How often clients are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
@@ -33,12 +36,14 @@ impl Watcher {
         clients.store(count_clients(&mut link), Ordering::Relaxed);
         let counted = Arc::clone(&clients);
         let mut counted_at = Instant::now();
+        let period = rules.markers.period();
         let thread = thread::Builder::new().name("store-watch".into()).spawn(move || {
             loop {
                 let (lock, told) = &*stopped;
                 let ends = lock.lock().unwrap_or_else(PoisonError::into_inner);
-                let (ends, _) =
-                    told.wait_timeout(ends, rules.markers.period()).unwrap_or_else(PoisonError::into_inner);
+                // While a failed server is being replaced, sooner: nothing is answered for its clients meanwhile.
+                let pause = if link.servers().is_outdated() { HASTE.min(period) } else { period };
+                let (ends, _) = told.wait_timeout(ends, pause).unwrap_or_else(PoisonError::into_inner);
                 if *ends {
                     return;
                 }
@@ -107,7 +112,7 @@ pub(super) fn refuse_eviction(link: &mut Link, server: &ServerAddress) -> Result
 }
 
 /// All keys but the markers. A server that does not say counts as empty: the figure is rough anyway.
-fn count_clients(link: &mut Link) -> usize {
+pub(super) fn count_clients(link: &mut Link) -> usize {
     let command = redis::cmd("DBSIZE");
     let sizes = link.servers().owners().into_iter().map(|server| match link.ask(&server, &command) {
         Ok(Value::Int(size)) => usize::try_from(size).unwrap_or(0),

@@ -8,14 +8,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::{error, fmt};
 
-use rendezvous_protocol::{ClientId, StoredRecord, UnixTime, canonical_address};
-use serde::{Deserialize, Serialize};
+use rendezvous_protocol::{ClientId, StoredRecord};
 
 use super::entry::Entry;
 use super::log::{CLIENTS_AT_ONCE, Log};
 use super::medium::{FileMedium, Medium};
 use super::meter::{Meter, Metered};
-use super::{Failure, StoreError};
+use super::{Failure, StoreError, lines};
+use crate::shared::SharedError;
 
 /// What a store holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct Contents {
     pub clients: u64,
     /// Those of them that have an address: that have pulsed.
     pub with_address: u64,
-    /// Entries of the log: also those that no longer mean anything.
+    /// Entries of the log: also those that no longer mean anything. A store that nodes share has none.
     pub entries: u64,
-    /// The length of the file.
+    /// The length of the file, or 0 if there is none.
     pub bytes: u64,
 }
 
@@ -45,6 +45,8 @@ pub enum OperatorError {
     Input(io::Error),
     /// This line is no client.
     Line(u64, String),
+    /// So many clients were imported, of so many: then the store did not answer any more.
+    Partial(u64, u64),
 }
 
 impl fmt::Display for OperatorError {
@@ -63,6 +65,11 @@ impl fmt::Display for OperatorError {
             Self::Line(number, what) => {
                 write!(f, "line {number} is no client, and nothing was made of the others: {what}")
             }
+            Self::Partial(done, all) => write!(
+                f,
+                "the store has only {done} of {all} clients, since it does not answer any more: remove its keys with this prefix, and \
+                 import again"
+            ),
         }
     }
 }
@@ -75,37 +82,9 @@ impl From<StoreError> for OperatorError {
     }
 }
 
-/// A client as a line of JSON.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    client_id: ClientId,
-    /// `null` if it never pulsed.
-    address: Option<std::net::SocketAddr>,
-    /// Milliseconds since the Unix epoch, as are all times here.
-    last_seen: Option<u64>,
-    last_pulse: Option<u64>,
-}
-
-impl Line {
-    fn of(id: ClientId, record: &StoredRecord) -> Self {
-        let millis = |time: Option<UnixTime>| time.map(UnixTime::as_millis);
-        Self {
-            client_id: id,
-            address: record.address,
-            last_seen: millis(record.last_seen),
-            last_pulse: millis(record.last_pulse),
-        }
-    }
-
-    fn entry(self) -> Entry {
-        let unix = |millis: Option<u64>| millis.map(UnixTime::from_millis);
-        let record = StoredRecord {
-            address: self.address.map(canonical_address),
-            last_seen: unix(self.last_seen),
-            last_pulse: unix(self.last_pulse),
-        };
-        Entry::Put(self.client_id, record)
+impl From<SharedError> for OperatorError {
+    fn from(error: SharedError) -> Self {
+        Self::Store(error.into())
     }
 }
 
@@ -129,14 +108,7 @@ pub fn export(
     output: &mut dyn Write,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Contents, OperatorError> {
-    let contents = read(
-        path,
-        &mut |id, record| {
-            serde_json::to_writer(&mut *output, &Line::of(id, record))?;
-            output.write_all(b"\n")
-        },
-        progress,
-    )?;
+    let contents = read(path, &mut |id, record| lines::write(output, id, record), progress)?;
     output.flush().map_err(OperatorError::Output)?;
     Ok(contents)
 }
@@ -173,19 +145,15 @@ fn fill(
     let backend = medium.fresh().map_err(|error| failed(error.into()))?;
     let mut log = Log::create(Metered::new(backend, Arc::new(Meter::default()))).map_err(failed)?;
     let (mut entries, mut clients) = (vec![], HashSet::new());
-    for (number, line) in (1..).zip(input.lines()) {
-        let line = line.map_err(OperatorError::Input)?;
-        if !line.trim().is_empty() {
-            let line: Line = serde_json::from_str(&line)
-                .map_err(|error| OperatorError::Line(number, error.to_string()))?;
-            clients.insert(line.client_id);
-            entries.push(line.entry());
-        }
+    lines::read(input, |number, id, record| {
+        clients.insert(id);
+        entries.push(Entry::Put(id, record));
         if entries.len() == CLIENTS_AT_ONCE {
             log.append(mem::take(&mut entries).into_iter(), None).map_err(failed)?;
             progress(number);
         }
-    }
+        Ok(())
+    })?;
     log.append(entries.into_iter(), None).map_err(failed)?;
     log.close().map_err(failed)?;
     medium.replace().map_err(|error| failed(error.into()))?;

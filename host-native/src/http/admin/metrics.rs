@@ -57,7 +57,8 @@ impl Collector for NodeMetrics {
         let stats = node.stats();
         let counters = &stats.counters;
 
-        let of_all = "Clients that are registered; with a store that nodes share roughly, and those of all nodes.";
+        let of_all =
+            "Clients that are registered; with a store that nodes share roughly, and those of all nodes.";
         to.gauge("rendezvous_clients", of_all, None, stats.records)?;
         if stats.shared.is_none() {
             to.gauges(

@@ -61,7 +61,8 @@ fn conforms(store: &str, nodes: usize) {
 
 fn service(store: &str, nodes: usize, prefix: &str, timing: &[&str]) -> Vec<LocalServer> {
     // Another service may keep the processor for a while, and that is no outage.
-    let common = [format!("--store={store}"), format!("--store-prefix={prefix}"), "--store-timeout=2s".into()];
+    let common =
+        [format!("--store={store}"), format!("--store-prefix={prefix}"), "--store-timeout=2s".into()];
     let common: Vec<&str> = common.iter().map(String::as_str).chain(timing.iter().copied()).collect();
     let first = LocalServer::with(&common);
     let port = format!("--advertise-udp-port={}", first.target().udp().port());

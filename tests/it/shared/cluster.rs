@@ -1,0 +1,129 @@
+//! A cluster of three primaries, each with a replica: one is killed, and slots move.
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rendezvous_native::shared::{Credentials, Durability, SharedContents, SharedOptions};
+use rendezvous_protocol::http::RegisterBody;
+use rendezvous_tests::local::LocalServer;
+use rendezvous_tests::pulsing::{Answers, Pulsing, key, lines};
+use rendezvous_tests::redis::{self, RedisCluster};
+use rendezvous_tests::size::tell;
+use ureq::http::Method;
+
+const CLIENTS: u64 = 5_000;
+
+#[test]
+fn a_primary_is_killed_and_no_acknowledged_registration_is_lost_with_a_replica() {
+    if redis::is_there() {
+        let (answers, acknowledged, lost) = kill_a_primary(1);
+        tell(&told("with --store-replicas=1", &answers, acknowledged, lost));
+        assert_eq!(lost, 0, "of {acknowledged}");
+    }
+}
+
+/// How many are lost then is the store's affair: it is told, not judged.
+#[test]
+fn a_primary_is_killed_and_pulses_recover_without_waiting_for_replicas_too() {
+    if redis::is_there() {
+        let (answers, acknowledged, lost) = kill_a_primary(0);
+        tell(&told("without replicas to wait for", &answers, acknowledged, lost));
+    }
+}
+
+fn told(how: &str, answers: &Answers, acknowledged: usize, lost: usize) -> String {
+    let Answers { sent, on_time, late, unknown, longest_silence, .. } = answers;
+    format!(
+        "a primary killed {how}: {sent} pulses, {on_time} on time, {late} late, {unknown} unknown, silent for {} ms at most; {lost} of \
+         {acknowledged} acknowledged registrations lost",
+        longest_silence.as_millis()
+    )
+}
+
+fn kill_a_primary(replicas: u32) -> (Answers, usize, usize) {
+    let mut cluster = RedisCluster::start();
+    let keys: Vec<_> = (0..CLIENTS).map(key).collect();
+    import(&cluster.address(), &keys);
+    let store = [format!("--store={}", cluster.address()), format!("--store-replicas={replicas}")];
+    let store: Vec<&str> = store.iter().map(String::as_str).collect();
+    let nodes = [LocalServer::with(&store), LocalServer::with(&store)];
+    let pulsing = Pulsing::start(&nodes.each_ref().map(|node| node.target().udp()), &keys, 5_000);
+    let mut registered: Vec<RegisterBody> = vec![];
+    let (began, mut killed) = (Instant::now(), false);
+    while began.elapsed() < Duration::from_secs(12) {
+        if !killed && began.elapsed() > Duration::from_secs(2) {
+            cluster.servers[0].kill();
+            killed = true;
+        }
+        let node = &nodes[registered.len() % 2];
+        let answer = node.target().call(Method::POST, "/register", &[]);
+        if answer.status == 200 {
+            registered.push(serde_json::from_value(answer.json).unwrap());
+        } else {
+            answer.assert_problem(503, "unavailable");
+        }
+    }
+    let answers = pulsing.stop();
+    assert_eq!((answers.unknown, answers.late, answers.still_silent), (0, 0, 0), "{answers:?}");
+    assert!(answers.on_time * 10 > answers.sent * 6, "{answers:?}");
+    assert!(answers.longest_silence < Duration::from_secs(10), "{answers:?}");
+    let known = |client: &&RegisterBody| {
+        let bearer: String = client.private_id.reveal().iter().map(|byte| format!("{byte:02x}")).collect();
+        let answer = nodes[0].target().call(Method::POST, "/verify", &[&format!("Bearer {bearer}")]);
+        assert!([200, 401].contains(&answer.status), "{answer}");
+        answer.status == 200
+    };
+    let lost = registered.len() - registered.iter().filter(known).count();
+    assert!(registered.len() > 100, "{} registrations", registered.len());
+    (answers, registered.len(), lost)
+}
+
+/// A third of a primary's slots move to another one, key by key, while their clients pulse.
+#[test]
+fn slots_move_and_no_pulse_is_answered_wrongly() {
+    if !redis::is_there() {
+        return;
+    }
+    let cluster = RedisCluster::start();
+    let keys: Vec<_> = (0..CLIENTS).map(key).collect();
+    import(&cluster.address(), &keys);
+    let node = LocalServer::with(&[&format!("--store={}", cluster.address())]);
+    let pulsing = Pulsing::start(&[node.target().udp()], &keys, 2_000);
+    thread::sleep(Duration::from_millis(500));
+    let [from, to] = [0, 1].map(|server: usize| cluster.servers[server].cli(&["CLUSTER", "MYID"]));
+    let mut reshard = Command::new("redis-cli");
+    reshard.args(["--cluster", "reshard", &format!("127.0.0.1:{}", cluster.servers[0].port())]);
+    reshard.args([
+        "--cluster-from",
+        from.trim(),
+        "--cluster-to",
+        to.trim(),
+        "--cluster-slots",
+        "2000",
+        "--cluster-yes",
+    ]);
+    let output = reshard.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    thread::sleep(Duration::from_millis(1500));
+    let answers = pulsing.stop();
+    let stats = node.node().stats().shared.unwrap();
+    tell(&format!("2000 slots moved: {answers:?}, {} redirections", stats.redirects));
+    assert_eq!((answers.unknown, answers.late, answers.still_silent), (0, 0, 0), "{answers:?}");
+    assert!(answers.sent - answers.on_time <= answers.sent / 100, "{answers:?}");
+    assert!(stats.redirects > 0 && stats.damaged == 0, "{stats:?}");
+}
+
+fn import(store: &str, keys: &[[u8; 32]]) {
+    let patience = Duration::from_secs(10);
+    let options = SharedOptions {
+        address: store.parse().unwrap(),
+        credentials: Credentials::default(),
+        prefix: rendezvous_native::settings::DEFAULT_STORE_PREFIX.into(),
+        patience,
+        durability: Durability { replicas: 1, patience },
+    };
+    let imported =
+        SharedContents::open(options).unwrap().import(&mut lines(keys).as_bytes(), &mut |_| {}).unwrap();
+    assert_eq!(imported, keys.len() as u64);
+}

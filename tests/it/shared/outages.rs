@@ -1,0 +1,152 @@
+//! The store is away, or slow, for longer than interval and error time together; then it is back.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use rendezvous_protocol::PulseCode;
+use rendezvous_tests::local::SHORT_TIMING;
+use rendezvous_tests::process::Process;
+use rendezvous_tests::redis::{self, RedisServer};
+use rendezvous_tests::slow::SlowProxy;
+use rendezvous_tests::target::Client;
+use ureq::http::Method;
+
+use super::{admin_of, metrics};
+
+/// Twice what a client may be silent for with [`SHORT_TIMING`].
+const AWAY: Duration = Duration::from_millis(2800);
+
+/// What a request may take while the store is away: its timeout, and a slow machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[test]
+fn a_store_that_is_stopped_costs_nobody_anything_but_time() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = RedisServer::start();
+    let node = node(&server.address());
+    away_and_back(&node, || server.signal(Signal::SIGSTOP), || server.signal(Signal::SIGCONT));
+}
+
+#[test]
+fn a_store_that_takes_a_second_for_each_call_counts_as_away() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = RedisServer::start();
+    let proxy = SlowProxy::to(server.port());
+    let node = node(&format!("redis://{}", proxy.address()));
+    away_and_back(&node, || proxy.delay(Duration::from_secs(1)), || proxy.delay(Duration::ZERO));
+}
+
+#[test]
+fn a_store_that_is_killed_and_comes_back_from_its_file_has_everybody() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = std::cell::RefCell::new(RedisServer::durable());
+    let node = node(&server.borrow().address());
+    away_and_back(&node, || server.borrow_mut().kill(), || server.borrow_mut().start_again());
+}
+
+/// Whoever is gone then is really gone, and it does not happen silently.
+#[test]
+fn a_store_that_comes_back_empty_is_told_of() {
+    if !redis::is_there() {
+        return;
+    }
+    let mut server = RedisServer::start();
+    let node = node(&server.address());
+    let client = node.target().register();
+    assert_eq!(client.pulse(), 1020);
+    let missing = || metrics(&admin_of(&node))["rendezvous_store_missing_markers_total"];
+    assert_eq!(missing(), 256.0);
+    server.kill();
+    server.start_again();
+    let codes = codes_until(&client, |code| code == PulseCode::NotFound);
+    assert!(codes.iter().all(|code| *code == PulseCode::NotFound), "{codes:?}");
+    client.verify().assert_problem(401, "unknown_client");
+    // An answer does not wait for the next look at the markers.
+    let began = Instant::now();
+    while missing() < 512.0 && began.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(missing(), 512.0);
+    let told = node.log().iter().filter(|line| line.to_string().contains("or was emptied")).count();
+    assert_eq!(told, 2, "{:?}", node.log());
+    assert_eq!(node.target().register().pulse(), 1020);
+}
+
+/// One that pulses and one that does not: neither is gone because of the outage.
+fn away_and_back(node: &Process, goes: impl FnOnce(), comes: impl FnOnce()) {
+    let (admin, target) = (admin_of(node), node.target());
+    let (client, silent) = (target.register(), target.register());
+    assert_eq!((client.pulse(), silent.pulse()), (1020, 1020));
+    let before = memory(node);
+    goes();
+    let began = Instant::now();
+    client.socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    let mut requests = 0;
+    // Until the store's timeout the node may not have noticed.
+    while began.elapsed() < AWAY {
+        for _ in 0..20 {
+            client.socket.send(client.registration.private_id.reveal()).unwrap();
+        }
+        let asked = Instant::now();
+        let answer = client.verify();
+        answer.assert_problem(503, "unavailable");
+        assert!(answer.header("retry-after").is_some(), "{answer}");
+        assert!(asked.elapsed() < PATIENCE, "{:?} for a refusal", asked.elapsed());
+        requests += 1;
+    }
+    assert!(requests > 10, "only {requests} requests in {AWAY:?}");
+    assert!(client.socket.recv(&mut [0; 16]).is_err(), "silence over UDP");
+    admin.call(Method::GET, "/readyz", &[]).assert_problem(503, "store_away");
+    assert_eq!(admin.call(Method::GET, "/livez", &[]).status, 200);
+    let grown = memory(node).saturating_sub(before);
+    assert!(grown < 16 << 20, "{grown} bytes more in {requests} requests and 20 times as many pulses");
+    comes();
+    let codes = codes_until(&client, |code| code == PulseCode::OnTime);
+    assert!(codes.iter().all(|code| *code == PulseCode::OnTime), "{codes:?}");
+    let answer = client.status_of(silent.id());
+    answer.assert_ok();
+    silent.verify().assert_ok();
+    assert_eq!(admin.call(Method::GET, "/readyz", &[]).status, 200);
+    let metrics = metrics(&admin);
+    assert!(
+        metrics["rendezvous_store_outages_total"] > 0.0 && metrics["rendezvous_store_failures_total"] > 0.0
+    );
+    assert_eq!(metrics["rendezvous_pulses_total{answer=\"unknown\"}"], 0.0);
+    assert_eq!(metrics["rendezvous_pulses_total{answer=\"late\"}"], 0.0);
+}
+
+fn node(store: &str) -> Process {
+    Process::start(&[&SHORT_TIMING[..], &[&format!("--store={store}")]].concat())
+}
+
+/// Pulses until one is answered so, and returns all answers. Those of pulses that had to wait may come, too.
+fn codes_until(client: &Client<'_>, done: impl Fn(PulseCode) -> bool) -> Vec<PulseCode> {
+    client.socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let (began, mut codes, mut reply) = (Instant::now(), vec![], [0; 16]);
+    while began.elapsed() < Duration::from_secs(15) {
+        client.socket.send(client.registration.private_id.reveal()).unwrap();
+        if let Ok(length) = client.socket.recv(&mut reply) {
+            let code = PulseCode::decode(&reply[..length]).unwrap();
+            codes.push(code);
+            if done(code) {
+                client.socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+                return codes;
+            }
+        }
+    }
+    panic!("no such answer after {:?}: {codes:?}", began.elapsed());
+}
+
+/// Bytes of the process in memory.
+fn memory(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
