@@ -52,7 +52,8 @@ pub(super) struct Link {
     durability: Option<Durability>,
     /// Whether it tries servers that others leave alone.
     probes: bool,
-    connections: HashMap<ServerAddress, Connection>,
+    /// Each with how often its server had failed before it was opened.
+    connections: HashMap<ServerAddress, (Connection, u64)>,
 }
 
 impl Link {
@@ -135,7 +136,7 @@ impl Link {
             .collect();
         let mut again = vec![];
         for (server, group, commands) in sent {
-            let Some(connection) = self.connections.get_mut(&server) else { continue };
+            let Some((connection, _)) = self.connections.get_mut(&server) else { continue };
             let answers = connection.receive(commands);
             self.note(&server, commands, began, answers.as_ref().err());
             if let Ok(answers) = answers {
@@ -212,11 +213,14 @@ impl Link {
     }
 
     fn connection(&mut self, server: &ServerAddress) -> Result<&mut Connection, RedisError> {
-        if !self.connections.contains_key(server) {
+        let failures = self.servers.failures(server);
+        if self.connections.get(server).is_none_or(|(_, before)| *before != failures) {
+            // Closed before the next is opened.
+            self.connections.remove(server);
             let opened = Connection::open(&self.servers.address, server, &self.credentials, self.patience)?;
-            self.connections.insert(server.clone(), opened);
+            self.connections.insert(server.clone(), (opened, failures));
         }
-        Ok(self.connections.get_mut(server).expect("it is there by now"))
+        Ok(&mut self.connections.get_mut(server).expect("it is there by now").0)
     }
 
     /// Counts, and gives up a connection that failed.

@@ -21,14 +21,16 @@ pub(super) struct Servers {
     pub(super) address: StoreAddress,
     pub(super) meter: Meter,
     owners: Mutex<Vec<Option<ServerAddress>>>,
-    failing: Mutex<HashMap<ServerAddress, Failing>>,
+    health: Mutex<HashMap<ServerAddress, Health>>,
     outdated: AtomicBool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Failing {
-    until: Instant,
-    pause: Duration,
+#[derive(Clone, Copy, Debug, Default)]
+struct Health {
+    /// How often it failed. Connections from before the last time are of no use: whoever was restarted does not know them.
+    failures: u64,
+    /// Until when it is left alone, and for how long that is; `None` if it answered since.
+    failing: Option<(Instant, Duration)>,
 }
 
 impl Servers {
@@ -37,7 +39,7 @@ impl Servers {
         Self {
             outdated: AtomicBool::new(address.cluster),
             owners: Mutex::new(vec![owner; PARTITIONS]),
-            failing: Mutex::default(),
+            health: Mutex::default(),
             meter: Meter::default(),
             address,
         }
@@ -96,21 +98,31 @@ impl Servers {
 
     /// Whether a call to it has a chance.
     pub(super) fn may_try(&self, server: &ServerAddress) -> bool {
-        lock(&self.failing).get(server).is_none_or(|failing| Instant::now() >= failing.until)
+        let failing = lock(&self.health).get(server).and_then(|health| health.failing);
+        failing.is_none_or(|(until, _)| Instant::now() >= until)
+    }
+
+    /// How often it failed, at any connection.
+    pub(super) fn failures(&self, server: &ServerAddress) -> u64 {
+        lock(&self.health).get(server).map_or(0, |health| health.failures)
     }
 
     /// It did not answer.
     pub(super) fn failed(&self, server: &ServerAddress) {
-        let mut failing = lock(&self.failing);
-        let pause = failing.get(server).map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
-        failing.insert(server.clone(), Failing { until: Instant::now() + pause, pause });
-        drop(failing);
+        let mut all = lock(&self.health);
+        let health = all.entry(server.clone()).or_default();
+        let pause = health.failing.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+        health.failing = Some((Instant::now() + pause, pause));
+        health.failures += 1;
+        drop(all);
         self.outdate();
     }
 
     /// It answers.
     pub(super) fn answers(&self, server: &ServerAddress) {
-        lock(&self.failing).remove(server);
+        if let Some(health) = lock(&self.health).get_mut(server) {
+            health.failing = None;
+        }
     }
 }
 
@@ -202,5 +214,6 @@ mod tests {
         assert!(!servers.may_try(&a) && servers.may_try(&server("b:2")));
         servers.answers(&a);
         assert!(servers.may_try(&a));
+        assert_eq!((servers.failures(&a), servers.failures(&server("b:2"))), (1, 0));
     }
 }
