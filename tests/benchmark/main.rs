@@ -88,6 +88,7 @@ fn run(options: Options) -> Outcome<bool> {
         (Benchmark::Flood, suite::flood::run),
         (Benchmark::Store, suite::store::run),
         (Benchmark::Restart, suite::restart::run),
+        (Benchmark::Shared, suite::shared::run),
     ] {
         if options.wants(benchmark) {
             let others = Others::watch()?;

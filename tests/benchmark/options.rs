@@ -90,6 +90,8 @@ pub(crate) enum Benchmark {
     Store,
     /// How long after its start the server answers, with a store full of clients
     Restart,
+    /// Nodes that share a store on Redis, one server and a cluster: pulses, memory
+    Shared,
 }
 
 /// How large everything is.

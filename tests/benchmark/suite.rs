@@ -18,6 +18,7 @@ pub(crate) mod lookup;
 pub(crate) mod pauses;
 pub(crate) mod pulse;
 pub(crate) mod restart;
+pub(crate) mod shared;
 pub(crate) mod store;
 pub(crate) mod threads;
 

@@ -166,6 +166,11 @@ impl OwnedChild {
         Self(command.spawn().expect("the program starts"))
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Its standard output, which must be a pipe.
     pub fn take_stdout(&mut self) -> ChildStdout {
         self.0.stdout.take().expect("a pipe")

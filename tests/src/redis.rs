@@ -80,6 +80,11 @@ impl RedisServer {
         self.port
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// For `--store`.
     pub fn address(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)

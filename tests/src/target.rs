@@ -24,7 +24,7 @@ pub struct Target {
     udp: SocketAddr,
     agent: Agent,
     /// More nodes of the same service: then each call goes to any of them.
-    others: Vec<Target>,
+    others: Vec<Self>,
     dice: Arc<Mutex<Dice>>,
 }
 

@@ -24,6 +24,9 @@ const AT_ONCE: usize = 512;
 /// How long a client that was imported is kept, until a node hears of it.
 const IMPORTED_LASTS: Duration = Duration::from_secs(24 * 3600);
 
+/// Is shown some ids of a scan, and says whether it wants to see more.
+type Look<'a> = dyn FnMut(&mut Link, Vec<ClientId>) -> Result<bool, OperatorError> + 'a;
+
 /// The clients of a shared store, for an operator.
 pub struct SharedContents {
     keys: Keys,
@@ -158,7 +161,7 @@ impl SharedContents {
         &self,
         link: &mut Link,
         server: &ServerAddress,
-        look: &mut dyn FnMut(&mut Link, Vec<ClientId>) -> Result<bool, OperatorError>,
+        look: &mut Look<'_>,
     ) -> Result<(), OperatorError> {
         let mut cursor = b"0".to_vec();
         loop {
@@ -221,15 +224,14 @@ impl SharedContents {
             command
         });
         let replies = link.call(&calls, false);
-        replies
-            .into_iter()
-            .map(|reply| match reply.map_err(|_| away(link))?.value {
-                Value::BulkString(digits) => {
-                    Ok(std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0))
-                }
-                _ => Ok(0),
-            })
-            .collect()
+        let mut resumed = vec![];
+        for reply in replies {
+            let reply = reply.map_err(|_| away(link))?;
+            let digits = if let Value::BulkString(digits) = reply.value { digits } else { vec![] };
+            resumed
+                .push(std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0));
+        }
+        Ok(resumed)
     }
 
     /// The next node that looks at them says that the store is back just now.

@@ -60,9 +60,10 @@ fn compare(steps: usize) {
             too_slow();
         }
         assert_eq!(answer, expected, "{action:?}, step {step}");
-        let kind = match answer {
-            Answer::Code { number, .. } => number.to_string(),
-            other => format!("{other:?}").split_whitespace().next().unwrap_or_default().to_owned(),
+        let kind = if let Answer::Code { number, .. } = answer {
+            number.to_string()
+        } else {
+            format!("{answer:?}").split_whitespace().next().unwrap_or_default().to_owned()
         };
         *answers.entry(kind).or_default() += 1;
     }
@@ -100,6 +101,7 @@ impl Players {
         Ok((answer, self.model.expect(action)))
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "no other action is drawn")]
     fn ask(&self, node: &SharedStore, action: &Action) -> Result<(Answer, Instant), Unavailable> {
         let wait = &self.runtime;
         Ok(match *action {
