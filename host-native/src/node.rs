@@ -373,10 +373,12 @@ impl Node {
             }
         });
         if let Some(absence) = absence {
-            tracing::warn!(
-                absent_ms = absence.0,
+            let what = if self.shared.is_some() {
+                "the process did not run for a while: pulses that waited for it count from when it reads them"
+            } else {
                 "the process did not run for a while: every client gets as long as if it had just been heard"
-            );
+            };
+            tracing::warn!(absent_ms = absence.0, "{what}");
         }
         at
     }

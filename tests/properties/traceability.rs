@@ -13,7 +13,7 @@ const LATER: &str = "Not in this version";
 const INVARIANTS: usize = 10;
 
 /// How many rows there are in all, so that none is dropped in passing: whoever adds or drops one says so here.
-const ROWS: usize = 268;
+const ROWS: usize = 277;
 
 #[test]
 fn every_statement_names_tests_that_exist() {

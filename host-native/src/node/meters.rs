@@ -243,9 +243,9 @@ impl Node {
 }
 
 impl Stats {
-    /// Records of clients that are not ONLINE.
+    /// Records of clients that are not ONLINE; 0 with a shared store, of which nobody knows.
     pub const fn pending(&self) -> usize {
-        self.records.saturating_sub(self.online)
+        if self.shared.is_some() { 0 } else { self.records.saturating_sub(self.online) }
     }
 }
 

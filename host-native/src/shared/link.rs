@@ -174,6 +174,11 @@ impl Link {
         let replicated = wait.is_none_or(|wait| {
             matches!(answers.last(), Some(Value::Int(replicas)) if *replicas >= i64::from(wait.replicas))
         });
+        if !replicated {
+            self.servers.refusals.log(|| {
+                tracing::warn!(%server, "a write is not acknowledged: fewer replicas have it than --store-replicas");
+            });
+        }
         let mut answers = answers.into_iter();
         let now = answers.next().and_then(|time| millis(&time));
         for pending in group {
@@ -202,7 +207,9 @@ impl Link {
                         again.push(pending);
                     }
                     _ => {
-                        tracing::debug!(%server, %error, "the store refuses a command");
+                        self.servers
+                            .refusals
+                            .log(|| tracing::warn!(%server, %error, "the store refuses a command"));
                         self.servers.outdate();
                     }
                 }
@@ -227,10 +234,9 @@ impl Link {
     fn note(&mut self, server: &ServerAddress, commands: usize, began: Instant, error: Option<&RedisError>) {
         self.servers.meter.sent(commands, began.elapsed());
         let Some(error) = error else { return self.servers.answers(server) };
-        tracing::debug!(%server, %error, "the store does not answer");
         self.servers.meter.failures.fetch_add(1, Ordering::Relaxed);
         self.connections.remove(server);
-        self.servers.failed(server);
+        self.servers.failed(server, error);
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::Value;
+use redis::{RedisError, Value};
 
 use super::address::{ServerAddress, StoreAddress};
 use super::keys::{self, PARTITIONS};
 use super::meter::Meter;
+use crate::logging::Sampled;
 
 /// For how long a server that failed is left alone, at first and at most. The watcher alone tries it in the meantime.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -20,6 +21,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 pub(super) struct Servers {
     pub(super) address: StoreAddress,
     pub(super) meter: Meter,
+    /// What is refused is refused all the time.
+    pub(super) refusals: Sampled,
     owners: Mutex<Vec<Option<ServerAddress>>>,
     health: Mutex<HashMap<ServerAddress, Health>>,
     outdated: AtomicBool,
@@ -41,6 +44,7 @@ impl Servers {
             owners: Mutex::new(vec![owner; PARTITIONS]),
             health: Mutex::default(),
             meter: Meter::default(),
+            refusals: Sampled::default(),
             address,
         }
     }
@@ -107,11 +111,14 @@ impl Servers {
         lock(&self.health).get(server).map_or(0, |health| health.failures)
     }
 
-    /// It did not answer.
-    pub(super) fn failed(&self, server: &ServerAddress) {
+    /// It did not answer. Said once, until it answers again.
+    pub(super) fn failed(&self, server: &ServerAddress, error: &RedisError) {
         let mut all = lock(&self.health);
         let health = all.entry(server.clone()).or_default();
         let pause = health.failing.map_or(FIRST_PAUSE, |(_, pause)| (pause * 2).min(LONGEST_PAUSE));
+        if health.failing.is_none() {
+            tracing::warn!(%server, %error, "the store does not answer: pulses of its clients get no answer, and requests are refused");
+        }
         health.failing = Some((Instant::now() + pause, pause));
         health.failures += 1;
         drop(all);
@@ -120,8 +127,10 @@ impl Servers {
 
     /// It answers.
     pub(super) fn answers(&self, server: &ServerAddress) {
-        if let Some(health) = lock(&self.health).get_mut(server) {
-            health.failing = None;
+        if let Some(health) = lock(&self.health).get_mut(server)
+            && health.failing.take().is_some()
+        {
+            tracing::info!(%server, "the store answers again");
         }
     }
 }
@@ -210,7 +219,7 @@ mod tests {
         let servers = cluster();
         let a = server("a:1");
         assert!(servers.may_try(&a));
-        servers.failed(&a);
+        servers.failed(&a, &RedisError::from(std::io::Error::other("it hangs")));
         assert!(!servers.may_try(&a) && servers.may_try(&server("b:2")));
         servers.answers(&a);
         assert!(servers.may_try(&a));

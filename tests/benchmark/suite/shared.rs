@@ -95,7 +95,8 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     }
     let figures = tabulate(bench, &settings, &slices)?;
     let memory = memory_in_store(bench, &single, &keys)?;
-    bench.report.figures("shared", json!({"pulses": figures, "memory": memory}));
+    let network = network_of_store(bench, &settings[1], &mut loads[1], &nodes, &single, &keys)?;
+    bench.report.figures("shared", json!({"pulses": figures, "memory": memory, "network": network}));
     Ok(())
 }
 
@@ -246,6 +247,32 @@ fn memory_in_store(bench: &Bench, store: &RedisServer, keys: &[Key]) -> Outcome<
         thousands(keys.len() as u64)
     ))?;
     Ok(json!({"memory_usage": each, "used_memory_per_client": all, "clients": keys.len()}))
+}
+
+/// What a pulse in a batch sends to the store, and gets from it.
+fn network_of_store(
+    bench: &Bench,
+    setting: &Setting,
+    load: &mut Load,
+    nodes: &[Server],
+    store: &RedisServer,
+    keys: &[Key],
+) -> Outcome<Value> {
+    let bytes = || {
+        let info = store.cli(&["INFO", "stats"]);
+        let of =
+            |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        of("total_net_input_bytes:")
+            .zip(of("total_net_output_bytes:"))
+            .ok_or_else(|| failure("the store does not say what it received and sent"))
+    };
+    let before = bytes()?;
+    let slice = load.run(setting, nodes, keys, bench.sizes.slice)?;
+    let after = bytes()?;
+    let per_pulse = |bytes: u64| bytes as f64 / slice.answers as f64;
+    let (to, from) = (per_pulse(after.0 - before.0), per_pulse(after.1 - before.1));
+    bench.report.text(&format!("A pulse sends {to:.0} bytes to the store, and gets {from:.0} from it.\n"))?;
+    Ok(json!({"to_store": to, "from_store": from}))
 }
 
 fn cpu_time(process: u32) -> Outcome<Duration> {

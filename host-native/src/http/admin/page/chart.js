@@ -52,7 +52,8 @@ export class Chart {
     this.plot.append(this.svg, this.tip);
     const heading = element('h2', { id: `chart-${this.number}` }, title);
     const caption = element('figcaption', {}, heading, element('span', { class: 'unit' }, unit));
-    root.append(element('figure', { 'aria-labelledby': heading.id }, caption, this.legend, this.plot));
+    this.figure = element('figure', { 'aria-labelledby': heading.id }, caption, this.legend, this.plot);
+    root.append(this.figure);
     this.plot.addEventListener('pointermove', (event) => this.point(event));
     this.plot.addEventListener('pointerleave', () => this.choose(null));
     this.plot.addEventListener('focus', () => this.chosen ?? this.choose(this.samples.length - 1));

@@ -114,6 +114,8 @@ async function update() {
     answeredAt = Date.now();
     const samples = samplesOf(status.history, answeredAt);
     showNow(status, samples);
+    // With a store that nodes share nobody knows how many are online.
+    charts[0].figure.hidden = status.clients.online === null;
     for (const chart of charts) chart.draw(samples);
     fillRows(part('rows'), samples);
     showState(status.state, bannerOf(status.state));
