@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
@@ -34,22 +35,35 @@ def main(binary):
     for what, text in broken:
         if not complaints(text):
             sys.exit(f"the lint itself is broken: it does not see {what}")
-    with Server(binary) as server:
+    with tempfile.TemporaryDirectory() as folder:
+        lint(binary, "a file", f"redb:{folder}/clients.redb")
+    with Redis() as store:
+        lint(binary, "a shared store", store)
+
+
+def lint(binary, what, store):
+    """Lints what a server says whose clients are kept there."""
+    with Server(binary, store) as server:
         before = server.metrics()
         report(complaints(before))
         keys = [server.register() for _ in range(CLIENTS)]
         for key in keys:
             server.pulse(key)
-        after = server.metrics()
+        # In a shared store they are counted once a second.
+        for _ in range(50):
+            after = server.metrics()
+            value = series_of(after)
+            if value[("rendezvous_clients", ())] == CLIENTS:
+                break
+            time.sleep(0.1)
         report(complaints(after))
-        value = {series: sample for series, sample in series_of(after).items()}
         pulses = value[("rendezvous_pulses_total", (("answer", "on_time"),))]
         if (value[("rendezvous_clients", ())], pulses) != (CLIENTS, CLIENTS):
             sys.exit(f"after {CLIENTS} clients: {value[('rendezvous_clients', ())]} clients and {pulses} pulses")
         if series_of(before).keys() != series_of(after).keys():
             sys.exit(f"new series: {sorted(series_of(after).keys() ^ series_of(before).keys())}")
         families = len(list(parse(after)))
-        print(f"{families} metrics of {len(series_of(after))} series, as many with {CLIENTS} clients as with none; nothing to complain of")
+        print(f"with {what}: {families} metrics of {len(series_of(after))} series, as many with {CLIENTS} clients as with none; nothing to complain of")
 
 
 def complaints(text):
@@ -121,13 +135,34 @@ def report(found):
         sys.exit("\n".join(["/metrics:", *found]))
 
 
+class Redis:
+    """A store on a free port, that ends with the lint."""
+
+    def __enter__(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return f"redis://127.0.0.1:{port}"
+            except OSError:
+                time.sleep(0.05)
+        sys.exit("the redis-server does not start")
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
 class Server:
     """The program, on free ports, and what can be asked of it."""
 
-    def __init__(self, binary):
-        self.folder = tempfile.TemporaryDirectory()
+    def __init__(self, binary, store):
         flags = [f"--{what}-listen=127.0.0.1:0" for what in ("udp", "http", "admin")]
-        flags += ["--log-format=json", f"--store=redb:{self.folder.name}/clients.redb"]
+        flags += ["--log-format=json", f"--store={store}"]
         # Thousands of clients of one address are no abuse here.
         help_text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
         flags += ["--no-limits"] if "--no-limits" in help_text else []
@@ -156,7 +191,6 @@ class Server:
         self.process.terminate()
         self.process.communicate(timeout=20)
         self.udp.close()
-        self.folder.cleanup()
 
     def register(self):
         self.http.request("POST", "/register")
