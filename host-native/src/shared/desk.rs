@@ -1,11 +1,13 @@
 //! Where requests wait for the store: whatever waits is done together, by a thread of its own, while the next gather.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rendezvous_protocol::lifecycle::{Context, Decision, Effect};
-use rendezvous_protocol::{ClientId, Instant, Record};
+use rendezvous_protocol::{self as protocol, ClientId, Record};
 use tokio::sync::oneshot;
 
 use super::link::{Link, Unavailable};
@@ -13,6 +15,9 @@ use super::perform::{Job, Rules};
 
 /// How many requests may wait: a store that is slow must not fill the memory.
 const MOST_WAITING: usize = 16_384;
+
+/// How long one may wait for its turn: whoever asked has given up by then, and a store that is slow should not do all of it in vain.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// How many are done together.
 const BATCH: usize = 256;
@@ -32,7 +37,7 @@ struct Queue {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Box<dyn Job + Send>>,
+    waiting: VecDeque<(Instant, Box<dyn Job + Send>)>,
     closed: bool,
 }
 
@@ -55,7 +60,11 @@ impl Desk {
     }
 
     /// Has something decided about a client, and returns the answer with the time at which it holds.
-    pub(super) async fn ask<A, F>(&self, id: ClientId, decide: F) -> Result<(A, Instant), Unavailable>
+    pub(super) async fn ask<A, F>(
+        &self,
+        id: ClientId,
+        decide: F,
+    ) -> Result<(A, protocol::Instant), Unavailable>
     where
         A: Send + 'static,
         F: Fn(Option<&Record>, &Context) -> Decision<A> + Send + 'static,
@@ -66,7 +75,8 @@ impl Desk {
             if state.closed || state.waiting.len() >= MOST_WAITING {
                 return Err(Unavailable);
             }
-            state.waiting.push(Box::new(Asked { id, decide, answer: None, reply: Some(reply) }));
+            let asked = Asked { id, decide, answer: None, reply: Some(reply) };
+            state.waiting.push_back((Instant::now(), Box::new(asked)));
         }
         self.queue.ready.notify_one();
         answer.await.unwrap_or(Err(Unavailable))
@@ -93,8 +103,14 @@ impl Queue {
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let oldest = Instant::now().checked_sub(LONGEST_WAIT);
+        while state.waiting.front().is_some_and(|(since, _)| Some(*since) < oldest)
+            && let Some((_, mut job)) = state.waiting.pop_front()
+        {
+            job.ends(Err(Unavailable));
+        }
         let batch = state.waiting.len().min(BATCH);
-        Some(state.waiting.drain(..batch).collect())
+        Some(state.waiting.drain(..batch).map(|(_, job)| job).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -106,7 +122,7 @@ struct Asked<A, F> {
     id: ClientId,
     decide: F,
     answer: Option<A>,
-    reply: Option<oneshot::Sender<Result<(A, Instant), Unavailable>>>,
+    reply: Option<oneshot::Sender<Result<(A, protocol::Instant), Unavailable>>>,
 }
 
 impl<A, F: Fn(Option<&Record>, &Context) -> Decision<A>> Job for Asked<A, F> {
@@ -120,7 +136,7 @@ impl<A, F: Fn(Option<&Record>, &Context) -> Decision<A>> Job for Asked<A, F> {
         effect
     }
 
-    fn ends(&mut self, at: Result<Instant, Unavailable>) {
+    fn ends(&mut self, at: Result<protocol::Instant, Unavailable>) {
         let answer = at.and_then(|at| Ok((self.answer.take().ok_or(Unavailable)?, at)));
         if let Some(reply) = self.reply.take() {
             // Whoever asked may have gone.
@@ -138,7 +154,40 @@ impl Job for Box<dyn Job + Send> {
         self.as_mut().decide(record, cx)
     }
 
-    fn ends(&mut self, at: Result<Instant, Unavailable>) {
+    fn ends(&mut self, at: Result<protocol::Instant, Unavailable>) {
         self.as_mut().ends(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only remembers that it ended.
+    struct Waits(Arc<Mutex<Vec<bool>>>);
+
+    impl Job for Waits {
+        fn id(&self) -> ClientId {
+            ClientId::from_bytes([0; 16])
+        }
+
+        fn decide(&mut self, _: Option<&Record>, _: &Context) -> Effect {
+            Effect::Keep
+        }
+
+        fn ends(&mut self, at: Result<protocol::Instant, Unavailable>) {
+            self.0.lock().unwrap().push(at.is_ok());
+        }
+    }
+
+    #[test]
+    fn what_has_waited_for_too_long_is_refused_and_the_rest_is_done() {
+        let (queue, ended) = (Queue::default(), Arc::default());
+        let now = Instant::now();
+        for since in [now.checked_sub(2 * LONGEST_WAIT).unwrap(), now, now] {
+            queue.lock().waiting.push_back((since, Box::new(Waits(Arc::clone(&ended)))));
+        }
+        assert_eq!(queue.take().unwrap().len(), 2);
+        assert_eq!(*ended.lock().unwrap(), [false]);
     }
 }

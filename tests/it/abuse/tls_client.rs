@@ -13,7 +13,7 @@ use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, Stream
 use super::peers::{Connection, connect};
 use crate::directory::Directory;
 
-/// The name in all certificates.
+/// The name in all certificates, beside that of this machine to itself.
 pub(crate) const NAME: &str = "rendezvous.test";
 
 /// Whoever signs certificates.
@@ -50,7 +50,7 @@ impl Authority {
 
     /// A certificate with this serial number.
     pub(crate) fn certify(&self, serial: u64) -> Certificate {
-        let mut params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![NAME.to_owned(), "localhost".to_owned()]).unwrap();
         params.serial_number = Some(SerialNumber::from(serial));
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

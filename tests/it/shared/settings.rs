@@ -1,8 +1,11 @@
 //! What can be wrong with a store at the start, and who may use it.
 
+use std::net::TcpListener;
+
 use rendezvous_tests::process::{Process, command, run_to_end};
 use rendezvous_tests::redis::{self, RedisServer};
 
+use crate::abuse::tls_client::{Authority, Files};
 use crate::directory::Directory;
 
 /// What the program says that does not start.
@@ -39,6 +42,32 @@ fn a_single_server_is_no_cluster() {
     let server = RedisServer::start();
     let says = refusal(&[&format!("--store=redis+cluster://127.0.0.1:{}", server.port())]);
     assert!(says.contains("cluster"), "{says}");
+}
+
+/// Over TLS, with an authority of one's own: it is named as for other programs, in the environment.
+#[test]
+fn over_tls_only_a_store_with_a_certificate_to_be_trusted_is_used() {
+    if !redis::is_there() {
+        return;
+    }
+    let directory = Directory::new("store-tls");
+    let authority = Authority::new();
+    let Files { cert, key } = Files::write(&directory, &authority.certify(1));
+    let ca = directory.write("ca.pem", authority.pem());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let [cert, key, ca] = [cert, key, ca].map(|path| path.display().to_string());
+    let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &ca];
+    let _server =
+        RedisServer::with(&[&["--tls-port", &port, "--tls-auth-clients", "no"], &files[..]].concat());
+    let store = format!("--store=rediss://localhost:{port}");
+    let mut trusting = command();
+    trusting.env("SSL_CERT_FILE", &ca).arg(&store);
+    let node = Process::start_with(trusting);
+    let client = node.target().register();
+    assert_eq!(client.pulse(), 1020);
+    client.status_of(client.id()).assert_ok();
+    let says = refusal(&[&store]);
+    assert!(says.contains("cannot be used") && says.contains("certificate"), "{says}");
 }
 
 /// A user of its own, with a password from a file or the environment and the rights that the README names, is enough.
