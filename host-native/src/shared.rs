@@ -130,16 +130,15 @@ impl SharedStore {
         let link = || Link::new(Arc::clone(&servers), options.credentials.clone(), options.patience);
         let mut watching = link().probing();
         watcher::learn(&mut watching)?;
-        for server in servers.owners() {
-            watcher::refuse_eviction(&mut watching, &server)?;
-        }
+        let mut fit = vec![];
+        watcher::refuse_unfit(&mut watching, &mut fit)?;
         rules.markers.refresh(&mut watching, &rules.keys);
         let threads = SharedError::Threads;
         Ok(Self {
             requests: Desk::open("store", Arc::clone(&rules), link()).map_err(threads)?,
             durable: Desk::open("store-durable", Arc::clone(&rules), link().durable(options.durability))
                 .map_err(threads)?,
-            watcher: Watcher::start(Arc::clone(&rules), watching).map_err(threads)?,
+            watcher: Watcher::start(Arc::clone(&rules), watching, fit).map_err(threads)?,
             rules,
             servers,
             options,

@@ -1,6 +1,6 @@
 //! Real Redis servers on loopback, one or a cluster, that end with the test.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -109,8 +109,14 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Starts it, and waits until it serves.
+    /// Starts it, and waits until it serves. A machine that is busy is no reason to replace a primary.
     pub fn start() -> Self {
+        Self::with_node_timeout(15_000)
+    }
+
+    /// Starts one that replaces a primary that was silent for so many milliseconds.
+    pub fn with_node_timeout(millis: u32) -> Self {
+        let millis = millis.to_string();
         let options = [
             "--save",
             "",
@@ -119,7 +125,7 @@ impl RedisCluster {
             "--cluster-enabled",
             "yes",
             "--cluster-node-timeout",
-            "1000",
+            &millis,
         ];
         let servers: Vec<_> = (0..6).map(|_| RedisServer::with(&options)).collect();
         let addresses: Vec<_> = servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
@@ -164,12 +170,15 @@ fn cli(port: u16, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.expect("redis-cli runs").stdout).into_owned()
 }
 
-/// One whose bus port, 10,000 higher, is free as well.
+/// One whose bus port, 10,000 higher, is free as well. Neither is among those that the system gives to whoever asks for any: a server
+/// that is started again wants the same.
 fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        if port < 55_000 && TcpStream::connect((Ipv4Addr::LOCALHOST, port + 10_000)).is_err() {
+        let number = std::process::id().wrapping_mul(64).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 12_000 + (number % 10_000) as u16;
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if free(port) && free(port + 10_000) {
             return port;
         }
     }

@@ -1,6 +1,7 @@
 //! A connection to one server of a shared store: a pipeline goes out, its answers come back, or the connection is given up.
 
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, Instant};
 
 use redis::{
     Cmd, Connection as Wire, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo,
@@ -41,7 +42,7 @@ impl Connection {
         let mut connection = Self(wire);
         let scripts = scripts::load();
         connection.send(scripts.iter(), patience)?;
-        for loaded in connection.receive(scripts.len())? {
+        for loaded in connection.receive(scripts.len(), patience)? {
             loaded.extract_error()?;
         }
         Ok(connection)
@@ -62,9 +63,18 @@ impl Connection {
         self.0.send_packed_command(&bytes)
     }
 
-    /// Receives the answers to as many commands. An error of the server to a single command is a value.
-    pub(super) fn receive(&mut self, commands: usize) -> RedisResult<Vec<Value>> {
-        (0..commands).map(|_| self.0.recv_response()).collect()
+    /// Receives the answers to as many commands; one that comes in drops does not take much longer than one that does not come. An
+    /// error of the server to a single command is a value.
+    pub(super) fn receive(&mut self, commands: usize, patience: Duration) -> RedisResult<Vec<Value>> {
+        let began = Instant::now();
+        let mut answers = Vec::with_capacity(commands);
+        for _ in 0..commands {
+            answers.push(self.0.recv_response()?);
+            if began.elapsed() > patience && answers.len() < commands {
+                return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+            }
+        }
+        Ok(answers)
     }
 }
 

@@ -16,6 +16,9 @@ use super::servers::Servers;
 /// How often a command follows others to another server.
 const HOPS: usize = 4;
 
+/// A connection that was idle for longer is not used again: whoever closes idle ones does not say so.
+const LONGEST_IDLE: Duration = Duration::from_secs(20);
+
 /// Something to ask the server that has this partition.
 #[derive(Clone)]
 pub(super) struct Call {
@@ -52,8 +55,7 @@ pub(super) struct Link {
     durability: Option<Durability>,
     /// Whether it tries servers that others leave alone.
     probes: bool,
-    /// Each with how often its server had failed before it was opened.
-    connections: HashMap<ServerAddress, (Connection, u64)>,
+    connections: HashMap<ServerAddress, Pooled>,
 }
 
 impl Link {
@@ -98,7 +100,7 @@ impl Link {
         let (patience, began) = (self.patience, Instant::now());
         let asked = self.connection(server).and_then(|connection| {
             connection.send(std::iter::once(command), patience)?;
-            connection.receive(1)
+            connection.receive(1, patience)
         });
         self.note(server, 1, began, asked.as_ref().err());
         asked?.pop().unwrap_or_default().extract_error()
@@ -136,8 +138,9 @@ impl Link {
             .collect();
         let mut again = vec![];
         for (server, group, commands) in sent {
-            let Some((connection, _)) = self.connections.get_mut(&server) else { continue };
-            let answers = connection.receive(commands);
+            let patience = self.patience_for(wait);
+            let Some(pooled) = self.connections.get_mut(&server) else { continue };
+            let answers = pooled.connection.receive(commands, patience);
             self.note(&server, commands, began, answers.as_ref().err());
             if let Ok(answers) = answers {
                 self.sort(calls, &server, group, answers, wait, results, &mut again);
@@ -147,10 +150,10 @@ impl Link {
     }
 
     fn send(&mut self, server: &ServerAddress, commands: &[Cmd], wait: Option<Durability>) -> bool {
-        if !self.probes && !self.servers.may_try(server) {
+        if !self.servers.may_try(server, self.probes) {
             return false;
         }
-        let patience = self.patience + wait.map_or(Duration::ZERO, |wait| wait.patience);
+        let patience = self.patience_for(wait);
         let began = Instant::now();
         let sent = self.connection(server).and_then(|connection| connection.send(commands.iter(), patience));
         if let Err(error) = &sent {
@@ -206,6 +209,11 @@ impl Link {
                         self.connections.remove(server);
                         again.push(pending);
                     }
+                    // It is no primary any more, and what it knows is old.
+                    Some(ServerErrorKind::ReadOnly) => {
+                        self.servers.failed(server, &error.into());
+                        self.connections.remove(server);
+                    }
                     _ => {
                         self.servers
                             .refusals
@@ -219,15 +227,24 @@ impl Link {
         }
     }
 
+    fn patience_for(&self, wait: Option<Durability>) -> Duration {
+        self.patience + wait.map_or(Duration::ZERO, |wait| wait.patience)
+    }
+
     fn connection(&mut self, server: &ServerAddress) -> Result<&mut Connection, RedisError> {
         let failures = self.servers.failures(server);
-        if self.connections.get(server).is_none_or(|(_, before)| *before != failures) {
-            // Closed before the next is opened.
-            self.connections.remove(server);
-            let opened = Connection::open(&self.servers.address, server, &self.credentials, self.patience)?;
-            self.connections.insert(server.clone(), (opened, failures));
+        let fit = |pooled: &Pooled| pooled.failures == failures && pooled.used.elapsed() < LONGEST_IDLE;
+        if !self.connections.get(server).is_some_and(fit) {
+            // Closed before the next is opened, as are those to servers that nobody asks any more.
+            let owners = self.servers.owners();
+            self.connections.retain(|other, _| other != server && owners.contains(other));
+            let connection =
+                Connection::open(&self.servers.address, server, &self.credentials, self.patience)?;
+            self.connections.insert(server.clone(), Pooled { connection, failures, used: Instant::now() });
         }
-        Ok(&mut self.connections.get_mut(server).expect("it is there by now").0)
+        let pooled = self.connections.get_mut(server).expect("it is there by now");
+        pooled.used = Instant::now();
+        Ok(&mut pooled.connection)
     }
 
     /// Counts, and gives up a connection that failed.
@@ -238,6 +255,13 @@ impl Link {
         self.connections.remove(server);
         self.servers.failed(server, error);
     }
+}
+
+struct Pooled {
+    connection: Connection,
+    /// How often its server had failed before it was opened.
+    failures: u64,
+    used: Instant,
 }
 
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use rendezvous_protocol::{Instant, Timing};
 
 use super::keys::{Keys, PARTITIONS};
 use super::link::{Call, Link, Reply};
+use super::meter::count;
 use super::scripts;
 
 /// How often the markers are refreshed at least, and at most.
@@ -79,20 +80,20 @@ impl Markers {
         for (partition, reply) in self.partitions.iter().zip(link.call(&calls, false)) {
             let Ok(reply) = reply else { continue };
             let Some((resumed_at, news)) = read(&reply) else { continue };
-            // In this order: whoever sees the later time must not see the outage before it.
+            let meter = &link.servers().meter;
+            // In this order: whoever sees the later time must not miss the outage before it.
             let before = partition.resumed_at.swap(resumed_at, Ordering::AcqRel);
-            partition.seen_at.store(reply.now, Ordering::Release);
-            partition.until.store(until, Ordering::Release);
             // Another node may have been back first, or a call of this one that nobody waited for any more.
             if news == 2 {
                 missing += 1;
+                count(&meter.markers_missing);
             } else if news == 1 || before != 0 && before != resumed_at {
                 outages += 1;
+                count(&meter.outages);
             }
+            partition.seen_at.store(reply.now, Ordering::Release);
+            partition.until.store(until, Ordering::Release);
         }
-        let meter = &link.servers().meter;
-        meter.markers_missing.fetch_add(missing, Ordering::Relaxed);
-        meter.outages.fetch_add(outages, Ordering::Relaxed);
         if missing > 0 {
             tracing::warn!(
                 partitions = missing,

@@ -21,6 +21,9 @@ use crate::store::operator::{Contents, OperatorError};
 /// How many keys are asked for at a time: a server does nothing else meanwhile.
 const AT_ONCE: usize = 512;
 
+/// Milliseconds: nodes refresh the markers more often.
+const STILL_IN_USE: u64 = 5_000;
+
 /// How long a client that was imported is kept, until a node hears of it.
 const IMPORTED_LASTS: Duration = Duration::from_secs(24 * 3600);
 
@@ -78,7 +81,7 @@ impl SharedContents {
 
     /// Puts the clients in `input` into the store, one a line as exports write them; the later line of a client counts. Each gets as
     /// long as if it had just been heard. `progress` is told how many are there. Nothing is done unless all lines are good, and the
-    /// store has no clients yet.
+    /// store has no clients and no nodes yet.
     ///
     /// # Errors
     /// [`OperatorError`]
@@ -104,8 +107,12 @@ impl SharedContents {
                 return Err(OperatorError::Exists(format!("{address} with clients under {:?}", self.prefix)));
             }
         }
-        // Nodes that run already must not take these clients for ones that were silent, neither now nor once all are there.
-        self.forget_markers(&mut link)?;
+        // A node would take these clients for ones that were silent.
+        let now = self.marker_times(&mut link, "alive")?;
+        if now.iter().any(|&(now, alive)| now < alive.saturating_add(STILL_IN_USE)) {
+            let name = link.servers().address.to_string();
+            return Err(StoreError::InUse { name }.into());
+        }
         let (clients, mut done): (Vec<_>, u64) = (clients.into_iter().collect(), 0);
         let lasts = u64::try_from(IMPORTED_LASTS.as_millis()).unwrap_or(u64::MAX);
         for some in clients.chunks(AT_ONCE) {
@@ -125,6 +132,7 @@ impl SharedContents {
             }
             progress(done);
         }
+        // The first node says that the store is back just now.
         self.forget_markers(&mut link)?;
         Ok(done)
     }
@@ -136,7 +144,8 @@ impl SharedContents {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Contents, OperatorError> {
         let mut link = self.link.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let resumed = self.resumed(&mut link)?;
+        let resumed: Vec<u64> =
+            self.marker_times(&mut link, "resumed")?.into_iter().map(|(_, resumed)| resumed).collect();
         let (mut contents, mut seen, mut looked_at) = (Contents::default(), HashSet::new(), 0);
         let total = watcher::count_clients(&mut link) as u64;
         for server in link.servers().owners() {
@@ -216,22 +225,21 @@ impl SharedContents {
         Ok(records)
     }
 
-    /// When the store was last back, for each partition; 0 if that is not known.
-    fn resumed(&self, link: &mut Link) -> Result<Vec<u64>, OperatorError> {
+    /// The store's time, and one of those in its marker or 0, for each partition.
+    fn marker_times(&self, link: &mut Link, field: &str) -> Result<Vec<(u64, u64)>, OperatorError> {
         let calls = self.of_markers(|key| {
             let mut command = redis::cmd("HGET");
-            command.arg(key).arg("resumed");
+            command.arg(key).arg(field);
             command
         });
-        let replies = link.call(&calls, false);
-        let mut resumed = vec![];
-        for reply in replies {
+        let mut times = vec![];
+        for reply in link.call(&calls, false) {
             let reply = reply.map_err(|_| away(link))?;
             let digits = if let Value::BulkString(digits) = reply.value { digits } else { vec![] };
-            resumed
-                .push(std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0));
+            let time = std::str::from_utf8(&digits).ok().and_then(|digits| digits.parse().ok());
+            times.push((reply.now, time.unwrap_or(0)));
         }
-        Ok(resumed)
+        Ok(times)
     }
 
     /// The next node that looks at them says that the store is back just now.
@@ -272,6 +280,7 @@ fn damaged(link: &Link, what: String) -> OperatorError {
 }
 
 fn away(link: &Link) -> OperatorError {
-    let error = io::Error::new(io::ErrorKind::TimedOut, "a server of it does not answer");
+    let error =
+        io::Error::new(io::ErrorKind::TimedOut, "a server of it does not answer, or refuses a command");
     StoreError::Io { name: link.servers().address.to_string(), error }.into()
 }

@@ -1,6 +1,7 @@
 //! The work itself: read the records of a batch, let the protocol decide about each, write back what changed if nobody else did in the
 //! meantime, and decide again where somebody did.
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Rules {
     /// Returns those that were overtaken.
     fn attempt<J: Job>(&self, link: &mut Link, jobs: &mut [J], pending: Vec<usize>) -> Vec<usize> {
         let reads: Vec<Call> = pending.iter().map(|&index| self.read(jobs[index].id())).collect();
-        let (mut writes, mut written) = (vec![], vec![]);
+        let (mut writes, mut decided, mut written) = (vec![], vec![], HashMap::new());
         for (index, reply) in pending.into_iter().zip(link.call(&reads, false)) {
             let job = &mut jobs[index];
             let (id, partition) = (job.id(), keys::partition(job.id()));
@@ -74,34 +75,49 @@ impl Rules {
                 job.ends(Err(Unavailable));
                 continue;
             };
-            let Some((bytes, record)) = record_of(id, reply.value) else {
+            let Some(read) = Seen::of(id, reply.value) else {
                 count(&link.servers().meter.damaged);
                 job.ends(Err(Unavailable));
                 continue;
             };
             let now = Instant::from_millis(reply.now);
             let cx = Context { timing: self.timing, resumed_at, now };
-            let command = match job.decide(record.as_ref(), &cx) {
+            // Those of the same client build on each other: they are written in this order, or overtaken together.
+            let before: &Seen = written.get(&id).unwrap_or(&read);
+            let after = before.write;
+            let (command, new) = match job.decide(before.record.as_ref(), &cx) {
                 // "Not there" is an answer that counts only once the replicas agree.
-                Effect::Keep if link.waits_for_replicas() => self.barrier(partition),
-                Effect::Keep => {
-                    job.ends(Ok(now));
-                    continue;
+                Effect::Keep if link.waits_for_replicas() => (Some(self.barrier(partition)), None),
+                Effect::Keep => (None, None),
+                Effect::Put(record, _) => {
+                    let bytes = stored(&record).encode(id).as_bytes().to_vec();
+                    (Some(self.write(id, &before.bytes, &bytes)), Some((bytes, Some(record))))
                 }
-                Effect::Put(record, _) => self.write(id, &bytes, stored(&record).encode(id).as_bytes()),
-                Effect::Remove => self.write(id, &bytes, &[]),
+                Effect::Remove => (Some(self.write(id, &before.bytes, &[])), Some((vec![], None))),
             };
-            writes.push(Call { partition, command });
-            written.push((index, now));
+            if let Some((bytes, record)) = new {
+                written.insert(id, Seen { bytes, record, write: Some(writes.len()) });
+            }
+            let own = command.map(|command| {
+                writes.push(Call { partition, command });
+                writes.len() - 1
+            });
+            decided.push(Decided { index, now, own, after });
         }
+        let outcomes: Vec<Result<bool, Unavailable>> = link
+            .call(&writes, true)
+            .into_iter()
+            .map(|reply| reply.map(|reply| reply.value != Value::Int(0)))
+            .collect();
         let mut overtaken = vec![];
-        for ((index, now), reply) in written.into_iter().zip(link.call(&writes, true)) {
-            match reply.map(|reply| reply.value) {
-                Ok(Value::Int(0)) => {
+        for Decided { index, now, own, after } in decided {
+            let outcome = |write: Option<usize>| write.map_or(Ok(true), |write| outcomes[write]);
+            match outcome(after).and_then(|done| Ok(done & outcome(own)?)) {
+                Ok(true) => jobs[index].ends(Ok(now)),
+                Ok(false) => {
                     count(&link.servers().meter.conflicts);
                     overtaken.push(index);
                 }
-                Ok(_) => jobs[index].ends(Ok(now)),
                 Err(error) => jobs[index].ends(Err(error)),
             }
         }
@@ -128,14 +144,33 @@ impl Rules {
     }
 }
 
-/// The bytes of a client's record, and what they say; empty bytes are none. `None` if they are no record of this client.
-fn record_of(id: ClientId, value: Value) -> Option<(Vec<u8>, Option<Record>)> {
-    if value == Value::Nil {
-        return Some((vec![], None));
+/// A client's record, as it was read, or as it is to be written.
+struct Seen {
+    /// As bytes; none if there is no record.
+    bytes: Vec<u8>,
+    record: Option<Record>,
+    /// Which of the writes makes it so.
+    write: Option<usize>,
+}
+
+/// A job with its decision: which write it asked for, and which one of the same client it builds on.
+struct Decided {
+    index: usize,
+    now: Instant,
+    own: Option<usize>,
+    after: Option<usize>,
+}
+
+impl Seen {
+    /// `None` if the value is no record of this client.
+    fn of(id: ClientId, value: Value) -> Option<Self> {
+        if value == Value::Nil {
+            return Some(Self { bytes: vec![], record: None, write: None });
+        }
+        let Value::BulkString(bytes) = value else { return None };
+        let stored = StoredRecord::decode(id, &bytes).ok()?;
+        Some(Self { bytes, record: Some(loaded(&stored)), write: None })
     }
-    let Value::BulkString(bytes) = value else { return None };
-    let stored = StoredRecord::decode(id, &bytes).ok()?;
-    Some((bytes, Some(loaded(&stored))))
 }
 
 /// All nodes have one clock, the store's: its milliseconds since the Unix epoch are the [`Instant`]s.

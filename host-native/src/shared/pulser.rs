@@ -34,6 +34,7 @@ impl Pulser {
             pulse,
             decided: None,
             moves: false,
+            first: None,
             code: None,
             at: Instant::ZERO,
         }));
@@ -64,6 +65,8 @@ struct PulseJob {
     decided: Option<PulseCode>,
     /// Whether that is from another address than before.
     moves: bool,
+    /// When it was decided first.
+    first: Option<Instant>,
     code: Option<PulseCode>,
     at: Instant,
 }
@@ -74,6 +77,13 @@ impl Job for PulseJob {
     }
 
     fn decide(&mut self, record: Option<&Record>, cx: &Context) -> Effect {
+        let first = *self.first.get_or_insert(cx.now);
+        if self.decided == Some(PulseCode::OnTime)
+            && record.and_then(|record| record.last_pulse).is_some_and(|pulsed| pulsed > first)
+        {
+            // Overtaken by a later pulse, of which this is now the one before: its address is not put back.
+            return Effect::Keep;
+        }
         let decision = lifecycle::pulse(record, self.pulse.source, cx);
         self.decided = Some(decision.answer);
         self.moves = matches!(decision.effect, Effect::Put(_, Cause::Moved));

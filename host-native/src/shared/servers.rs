@@ -88,22 +88,26 @@ impl Servers {
         self.outdated.swap(false, Ordering::Relaxed)
     }
 
-    /// Learns the map of the cluster from the answer of `asked` to `CLUSTER SLOTS`. Returns whether it was one.
-    pub(super) fn learn(&self, slots: &Value, asked: &ServerAddress) -> bool {
-        let Some(ranges) = ranges(slots, asked) else { return false };
-        let mut owners = lock(&self.owners);
-        for partition in 0..=u8::MAX {
+    /// The map of the cluster by the answer of `asked` to `CLUSTER SLOTS`, if it is one.
+    pub(super) fn map(slots: &Value, asked: &ServerAddress) -> Option<Map> {
+        let ranges = ranges(slots, asked)?;
+        let owner = |partition| {
             let slot = keys::slot(partition);
-            let range = ranges.iter().find(|range| (range.first..=range.last).contains(&slot));
-            owners[usize::from(partition)] = range.map(|range| range.server.clone());
-        }
-        true
+            let range = ranges.iter().find(|range| (range.first..=range.last).contains(&slot))?;
+            Some(range.server.clone())
+        };
+        Some(Map((0..=u8::MAX).map(owner).collect()))
     }
 
-    /// Whether a call to it has a chance.
-    pub(super) fn may_try(&self, server: &ServerAddress) -> bool {
+    /// Goes by this map from now on.
+    pub(super) fn learn(&self, map: Map) {
+        *lock(&self.owners) = map.0;
+    }
+
+    /// Whether to call it: one that failed is only probed, now and then, and nobody else waits for it.
+    pub(super) fn may_try(&self, server: &ServerAddress, probes: bool) -> bool {
         let failing = lock(&self.health).get(server).and_then(|health| health.failing);
-        failing.is_none_or(|(until, _)| Instant::now() >= until)
+        failing.is_none_or(|(until, _)| probes && Instant::now() >= until)
     }
 
     /// How often it failed, at any connection.
@@ -132,6 +136,17 @@ impl Servers {
         {
             tracing::info!(%server, "the store answers again");
         }
+    }
+}
+
+/// Who has which partition.
+#[derive(Debug)]
+pub(super) struct Map(Vec<Option<ServerAddress>>);
+
+impl Map {
+    /// How many partitions somebody has.
+    pub(super) fn covered(&self) -> usize {
+        self.0.iter().flatten().count()
     }
 }
 
@@ -193,7 +208,9 @@ mod tests {
         assert!(servers.take_outdated() && servers.owner(0).is_none());
         let name = |name: &str| Value::BulkString(name.as_bytes().to_vec());
         let map = Value::Array(vec![range(0, 8191, name("x"), 7), range(8192, 16_383, Value::Nil, 8)]);
-        assert!(servers.learn(&map, &server("asked:1")));
+        let map = Servers::map(&map, &server("asked:1")).unwrap();
+        assert_eq!(map.covered(), PARTITIONS);
+        servers.learn(map);
         for partition in 0..=u8::MAX {
             let expected = if keys::slot(partition) < 8192 { "x:7" } else { "asked:8" };
             assert_eq!(servers.owner(partition), Some(server(expected)));
@@ -209,20 +226,24 @@ mod tests {
             Value::Array(vec![Value::Int(1)]),
             Value::Array(vec![range(0, 99_999, name("x"), 7)]),
         ] {
-            assert!(!servers.learn(&nonsense, &server("asked:1")), "{nonsense:?}");
+            assert!(Servers::map(&nonsense, &server("asked:1")).is_none(), "{nonsense:?}");
         }
-        assert_eq!(servers.owner(3), Some(server("y:9")), "nonsense changes nothing");
+        // One that has just been made knows of nobody.
+        let empty = Servers::map(&Value::Array(vec![]), &server("asked:1")).unwrap();
+        assert_eq!(empty.covered(), 0);
     }
 
     #[test]
     fn a_server_that_fails_is_left_alone_until_it_answers() {
         let servers = cluster();
         let a = server("a:1");
-        assert!(servers.may_try(&a));
+        assert!(servers.may_try(&a, false));
         servers.failed(&a, &RedisError::from(std::io::Error::other("it hangs")));
-        assert!(!servers.may_try(&a) && servers.may_try(&server("b:2")));
+        assert!(!servers.may_try(&a, false) && servers.may_try(&server("b:2"), false));
+        std::thread::sleep(FIRST_PAUSE);
+        assert!(!servers.may_try(&a, false) && servers.may_try(&a, true));
         servers.answers(&a);
-        assert!(servers.may_try(&a));
+        assert!(servers.may_try(&a, false));
         assert_eq!((servers.failures(&a), servers.failures(&server("b:2"))), (1, 0));
     }
 }

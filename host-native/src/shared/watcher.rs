@@ -13,6 +13,8 @@ use super::address::ServerAddress;
 use super::keys::PARTITIONS;
 use super::link::Link;
 use super::perform::Rules;
+use super::servers::{Map, Servers};
+use crate::logging::Sampled;
 
 /// How soon to look again where the keys are, if that is not known.
 const HASTE: Duration = Duration::from_millis(100);
@@ -29,7 +31,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn start(rules: Arc<Rules>, mut link: Link) -> io::Result<Self> {
+    /// `fit` are the servers that were looked at.
+    pub(super) fn start(rules: Arc<Rules>, mut link: Link, mut fit: Vec<ServerAddress>) -> io::Result<Self> {
         let stop = Arc::<(Mutex<bool>, Condvar)>::default();
         let stopped = Arc::clone(&stop);
         let clients = Arc::<AtomicUsize>::default();
@@ -37,6 +40,7 @@ impl Watcher {
         let counted = Arc::clone(&clients);
         let mut counted_at = Instant::now();
         let period = rules.markers.period();
+        let refusals = Sampled::default();
         let thread = thread::Builder::new().name("store-watch".into()).spawn(move || {
             loop {
                 let (lock, told) = &*stopped;
@@ -55,6 +59,10 @@ impl Watcher {
                 if counted_at.elapsed() >= COUNT_EVERY && rules.markers.all_known() {
                     counted_at = Instant::now();
                     counted.store(count_clients(&mut link), Ordering::Relaxed);
+                    // It serves already: all that is left is to say so.
+                    if let Err(error) = refuse_unfit(&mut link, &mut fit) {
+                        refusals.log(|| tracing::error!("{error}"));
+                    }
                 }
             }
         })?;
@@ -77,30 +85,72 @@ impl Drop for Watcher {
     }
 }
 
-/// Asks for the map of the cluster; of a single server there is none.
+/// Asks for the map of the cluster; of a single server there is none. A server that was cut off from the others has an old one, and one
+/// that has just been made has an empty one: what a server says that sees the cluster working counts, and if there is none, what covers
+/// most.
 pub(super) fn learn(link: &mut Link) -> Result<(), SharedError> {
     let servers = Arc::clone(link.servers());
     if !servers.address.cluster {
         return Ok(());
     }
-    let mut command = redis::cmd("CLUSTER");
-    command.arg("SLOTS");
-    let mut last = None;
-    // Whoever is known to be there first.
+    let [mut slots, mut info] = [(); 2].map(|()| redis::cmd("CLUSTER"));
+    slots.arg("SLOTS");
+    info.arg("INFO");
+    let (mut best, mut last): (Option<Map>, _) = (None, None);
     let mut asked = servers.owners();
     asked.extend(servers.address.servers.iter().cloned());
+    // Those that fail are asked when nobody else is left.
+    asked.sort_by_key(|server| !servers.may_try(server, false));
     for server in asked {
-        match link.ask(&server, &command) {
-            Ok(slots) if servers.learn(&slots, &server) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => last = Some(SharedError::Unreachable(server, error)),
+        if best.is_some() && !servers.may_try(&server, true) {
+            continue;
+        }
+        let answers = link.ask(&server, &slots).and_then(|slots| Ok((slots, link.ask(&server, &info)?)));
+        let (slots, info) = match answers {
+            Ok(answers) => answers,
+            Err(error) => {
+                last = Some(SharedError::Unreachable(server, error));
+                continue;
+            }
+        };
+        let Some(map) = Servers::map(&slots, &server) else { continue };
+        let info: String = redis::from_redis_value(info).unwrap_or_default();
+        let works = info.contains("cluster_state:ok") && map.covered() == PARTITIONS;
+        if works || best.as_ref().is_none_or(|best| map.covered() > best.covered()) {
+            best = Some(map);
+        }
+        if works {
+            break;
         }
     }
-    Err(last.unwrap_or_else(|| SharedError::NoCluster(servers.address.clone())))
+    match best {
+        Some(map) if map.covered() > 0 => {
+            servers.learn(map);
+            Ok(())
+        }
+        _ => Err(last.unwrap_or_else(|| SharedError::NoCluster(servers.address.clone()))),
+    }
+}
+
+/// Whether the primaries are fit to keep clients; one that does not answer now is looked at when it is back.
+pub(super) fn refuse_unfit(link: &mut Link, fit: &mut Vec<ServerAddress>) -> Result<(), SharedError> {
+    let mut unreachable = None;
+    for server in link.servers().owners() {
+        if fit.contains(&server) {
+            continue;
+        }
+        match refuse_eviction(link, &server) {
+            Ok(()) => fit.push(server),
+            Err(error @ SharedError::Unreachable(..)) => unreachable = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    // All of them are away.
+    unreachable.filter(|_| fit.is_empty()).map_or(Ok(()), Err)
 }
 
 /// A store that may evict would log clients out whenever its memory is full.
-pub(super) fn refuse_eviction(link: &mut Link, server: &ServerAddress) -> Result<(), SharedError> {
+fn refuse_eviction(link: &mut Link, server: &ServerAddress) -> Result<(), SharedError> {
     let mut command = redis::cmd("INFO");
     command.arg("memory");
     let info = link.ask(server, &command).map_err(|error| SharedError::Unreachable(server.clone(), error))?;

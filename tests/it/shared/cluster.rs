@@ -42,11 +42,13 @@ fn told(how: &str, answers: &Answers, acknowledged: usize, lost: usize) -> Strin
 }
 
 fn kill_a_primary(replicas: u32) -> (Answers, usize, usize) {
-    let mut cluster = RedisCluster::start();
+    let mut cluster = RedisCluster::with_node_timeout(1000);
     let keys: Vec<_> = (0..CLIENTS).map(key).collect();
     import(&cluster.address(), &keys);
     let store = [format!("--store={}", cluster.address()), format!("--store-replicas={replicas}")];
-    let store: Vec<&str> = store.iter().map(String::as_str).collect();
+    // Whoever pulses every second would be late after the outage if that counted against clients.
+    let timing = ["--pulse-interval=2s", "--pulse-grace=2s", "--error-time=60s", "--store-timeout=1s"];
+    let store: Vec<&str> = store.iter().map(String::as_str).chain(timing).collect();
     let nodes = [LocalServer::with(&store), LocalServer::with(&store)];
     let pulsing = Pulsing::start(&nodes.each_ref().map(|node| node.target().udp()), &keys, 5_000);
     let mut registered: Vec<RegisterBody> = vec![];
@@ -70,9 +72,11 @@ fn kill_a_primary(replicas: u32) -> (Answers, usize, usize) {
     assert!(answers.longest_silence < Duration::from_secs(10), "{answers:?}");
     let known = |client: &&RegisterBody| {
         let bearer: String = client.private_id.reveal().iter().map(|byte| format!("{byte:02x}")).collect();
-        let answer = nodes[0].target().call(Method::POST, "/verify", &[&format!("Bearer {bearer}")]);
-        assert!([200, 401].contains(&answer.status), "{answer}");
-        answer.status == 200
+        // A machine that is busy for longer than the store may take is asked again.
+        let ask = || nodes[0].target().call(Method::POST, "/verify", &[&format!("Bearer {bearer}")]).status;
+        let status = (0..20).map(|_| ask()).find(|&status| status != 503).expect("the store is back");
+        assert!([200, 401].contains(&status), "{status}");
+        status == 200
     };
     let lost = registered.len() - registered.iter().filter(known).count();
     assert!(registered.len() > 100, "{} registrations", registered.len());
@@ -88,7 +92,7 @@ fn slots_move_and_no_pulse_is_answered_wrongly() {
     let cluster = RedisCluster::start();
     let keys: Vec<_> = (0..CLIENTS).map(key).collect();
     import(&cluster.address(), &keys);
-    let node = LocalServer::with(&[&format!("--store={}", cluster.address())]);
+    let node = LocalServer::with(&[&format!("--store={}", cluster.address()), "--store-timeout=2s"]);
     let pulsing = Pulsing::start(&[node.target().udp()], &keys, 2_000);
     thread::sleep(Duration::from_millis(500));
     let [from, to] = [0, 1].map(|server: usize| cluster.servers[server].cli(&["CLUSTER", "MYID"]));

@@ -63,10 +63,8 @@ fn clients_move_from_a_file_to_a_server_to_a_cluster_and_back() {
         assert!(said.contains("all of it is good: 40 clients, 30 of them with an address"), "{said}");
         assert!(fails(&["import", to, "--input", &lines]).contains("already"));
         // Whoever was a client before is one now, wherever that is.
-        let node = Process::start(&[&format!(
-            "--store={}",
-            if to == other_file { format!("redb:{to}") } else { to.into() }
-        )]);
+        let name = if to == other_file { format!("--store=redb:{to}") } else { format!("--store={to}") };
+        let node = Process::start(&[&name, "--store-timeout=2s"]);
         for client in &clients[..30] {
             let path = format!("/peer/{}/udp", client.id());
             let found = node.target().call(Method::GET, &path, &[&client.bearer()]);

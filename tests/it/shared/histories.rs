@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 /// How many clients there are at a time. Few, so that they are fought over.
 const CLIENTS: u64 = 96;
 
-/// How many of them one batch is about, each once.
+/// How many operations are begun together.
 const BATCH: usize = 48;
 
 /// After so many batches of a thread others come.
@@ -137,15 +137,9 @@ fn number_of(address: SocketAddr) -> u32 {
     u32::from_be_bytes([(address.port() & 0xFF) as u8, b, c, d])
 }
 
-/// [`BATCH`] different ones of them.
+/// [`BATCH`] of them, some more than once.
 fn some_of(ids: &[ClientId], dice: &mut Dice) -> Vec<ClientId> {
-    let mut ids = ids.to_vec();
-    for at in 0..BATCH {
-        let other = at + dice.below(ids.len() - at);
-        ids.swap(at, other);
-    }
-    ids.truncate(BATCH);
-    ids
+    (0..BATCH).map(|_| dice.one_of(ids)).collect()
 }
 
 impl Histories {

@@ -166,3 +166,52 @@ fn a_store_that_may_evict_is_refused() {
     assert!(matches!(error, SharedError::MayEvict(..)), "{error}");
     assert!(error.to_string().contains("maxmemory-policy noeviction"), "{error}");
 }
+
+/// One client floods a batch, or asks for many things at once: it costs the store no more than others, and its latest address counts.
+#[test]
+fn many_pulses_and_requests_of_one_client_at_once_are_all_answered() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = RedisServer::start();
+    let store = open(&server.address(), 0);
+    assert_eq!(wait(store.register(id(1))).unwrap().0, Registration::Registered);
+    let pulses: Vec<_> = (1..=64).map(|port| Pulse { id: id(1), source: source(port) }).collect();
+    let (mut pulser, mut codes) = (store.pulser(), vec![]);
+    pulser.pulses(&pulses, &mut codes);
+    assert!(codes.iter().all(|code| *code == Some(PulseCode::OnTime)) && codes.len() == 64, "{codes:?}");
+    assert_eq!(wait(store.observe(id(1))).unwrap().0.unwrap().address, Some(source(64)));
+    assert_eq!(store.stats().conflicts, 0, "they do not overtake each other");
+    let store = std::sync::Arc::new(store);
+    let answers = wait(async {
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let store = std::sync::Arc::clone(&store);
+            waiting.spawn(async move { store.verify(id(1)).await.map(|(answer, _)| answer) });
+        }
+        waiting.join_all().await
+    });
+    assert!(answers.iter().all(|answer| *answer == Ok(Ok(()))), "{answers:?}");
+}
+
+/// With an IPv6 address, which is the longest.
+#[test]
+fn a_client_takes_at_most_200_bytes_of_the_store() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = RedisServer::start();
+    let mut options = options(&server.address(), 0);
+    options.prefix = rendezvous_native::settings::DEFAULT_STORE_PREFIX.into();
+    let store = SharedStore::open(options, Timing::default()).unwrap();
+    assert_eq!(wait(store.register(id(1))).unwrap().0, Registration::Registered);
+    let source = "[2001:db8:1:2:3:4:5:6]:65535".parse().unwrap();
+    let mut codes = vec![];
+    store.pulser().pulses(&[Pulse { id: id(1), source }], &mut codes);
+    assert_eq!(codes, [Some(PulseCode::OnTime)]);
+    let mut key = format!("rendezvous:{{{:02x}}}", id(1).as_bytes()[0]).into_bytes();
+    key.extend_from_slice(id(1).as_bytes());
+    let mut connection = ::redis::Client::open(server.address()).unwrap().get_connection().unwrap();
+    let bytes: u64 = ::redis::cmd("MEMORY").arg("USAGE").arg(key).query(&mut connection).unwrap();
+    assert!((100..=200).contains(&bytes), "{bytes}");
+}

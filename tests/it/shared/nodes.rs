@@ -16,6 +16,9 @@ use rendezvous_tests::redis::{self, RedisServer};
 use rendezvous_tests::size::tell;
 use rendezvous_tests::target::Target;
 
+/// A machine that is busy for a moment is no store that is away.
+const PATIENT: &str = "--store-timeout=2s";
+
 /// Debian's `faketime`.
 const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
 
@@ -26,7 +29,7 @@ fn the_pulse_after_a_node_was_killed_is_on_time_at_another() {
     }
     let server = RedisServer::start();
     let store = format!("--store={}", server.address());
-    let [one, other] = [(); 2].map(|()| Process::start(&[&store]));
+    let [one, other] = [(); 2].map(|()| Process::start(&[&store, PATIENT]));
     let clients: Vec<_> = (0..50).map(|_| one.target().register()).collect();
     for client in &clients {
         assert_eq!(client.pulse(), 1020);
@@ -57,7 +60,7 @@ fn nodes_are_restarted_one_by_one_and_no_pulse_fails() {
     }
     let server = RedisServer::start();
     let store = format!("--store={}", server.address());
-    let mut nodes: Vec<_> = (0..3).map(|_| Process::start(&[&store])).collect();
+    let mut nodes: Vec<_> = (0..3).map(|_| Process::start(&[&store, PATIENT])).collect();
     let addresses: Vec<SocketAddr> = nodes.iter().map(|node| node.target().udp()).collect();
     let keys: Vec<[u8; 32]> = {
         let clients: Vec<_> = (0..200).map(|_| nodes[0].target().register()).collect();
@@ -78,7 +81,7 @@ fn nodes_are_restarted_one_by_one_and_no_pulse_fails() {
             let ports = node.same_ports();
             node.signal(Signal::SIGTERM);
             assert!(node.wait().success());
-            let flags: Vec<&str> = ports.iter().map(String::as_str).chain([&*store]).collect();
+            let flags: Vec<&str> = ports.iter().map(String::as_str).chain([&*store, PATIENT]).collect();
             *node = Process::start(&flags);
         }
         thread::sleep(Duration::from_millis(500));
@@ -134,7 +137,7 @@ fn clocks_of_nodes_do_not_matter() {
     let nodes = ["+5m", "-5m"].map(|offset| {
         let mut command = command();
         command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        command.args(SHORT_TIMING).arg(format!("--store={}", server.address()));
+        command.args(SHORT_TIMING).arg(PATIENT).arg(format!("--store={}", server.address()));
         Process::start_with(command)
     });
     // They really have: the log is stamped by them.

@@ -126,7 +126,11 @@ fn away_and_back(node: &Process, goes: impl FnOnce(), comes: impl FnOnce()) {
     let answer = client.status_of(silent.id());
     answer.assert_ok();
     silent.verify().assert_ok();
-    assert_eq!(admin.call(Method::GET, "/readyz", &[]).status, 200);
+    let back = Instant::now();
+    while admin.call(Method::GET, "/readyz", &[]).status != 200 {
+        assert!(back.elapsed() < Duration::from_secs(10), "it does not get ready again");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let metrics = metrics(&admin);
     assert!(metrics["rendezvous_store_outages_total"] > 0.0, "{metrics:?}");
     assert_eq!(metrics["rendezvous_pulses_total{answer=\"unknown\"}"], 0.0);
