@@ -154,6 +154,10 @@ impl Job for Box<dyn Job + Send> {
         self.as_mut().decide(record, cx)
     }
 
+    fn is_outdated(&self, record: Option<&Record>) -> bool {
+        self.as_ref().is_outdated(record)
+    }
+
     fn ends(&mut self, at: Result<protocol::Instant, Unavailable>) {
         self.as_mut().ends(at);
     }

@@ -28,6 +28,11 @@ pub(super) trait Job {
     fn id(&self) -> ClientId;
     /// Decides. It may be asked several times: the last decision counts.
     fn decide(&mut self, record: Option<&Record>, cx: &Context) -> Effect;
+    /// Whether what it had decided is all that is to be said, and nothing is to be written any more: somebody else, who changed the
+    /// record in the meantime, came after it.
+    fn is_outdated(&self, _record: Option<&Record>) -> bool {
+        false
+    }
     /// It is done, at this time of the store's clock, or it is not known to be.
     fn ends(&mut self, at: Result<Instant, Unavailable>);
 }
@@ -85,6 +90,10 @@ impl Rules {
             // Those of the same client build on each other: they are written in this order, or overtaken together.
             let before: &Seen = written.get(&id).unwrap_or(&read);
             let after = before.write;
+            if after.is_none() && job.is_outdated(before.record.as_ref()) {
+                job.ends(Ok(now));
+                continue;
+            }
             let (command, new) = match job.decide(before.record.as_ref(), &cx) {
                 // "Not there" is an answer that counts only once the replicas agree.
                 Effect::Keep if link.waits_for_replicas() => (Some(self.barrier(partition)), None),
@@ -95,6 +104,7 @@ impl Rules {
                 }
                 Effect::Remove => (Some(self.write(id, &before.bytes, &[])), Some((vec![], None))),
             };
+            let writes_record = new.is_some();
             if let Some((bytes, record)) = new {
                 written.insert(id, Seen { bytes, record, write: Some(writes.len()) });
             }
@@ -102,7 +112,8 @@ impl Rules {
                 writes.push(Call { partition, command });
                 writes.len() - 1
             });
-            decided.push(Decided { index, now, own, after });
+            // A write compares for itself. What writes nothing is true only if the write before it is.
+            decided.push(Decided { index, now, own, after: if writes_record { None } else { after } });
         }
         let outcomes: Vec<Result<bool, Unavailable>> = link
             .call(&writes, true)
@@ -153,7 +164,7 @@ struct Seen {
     write: Option<usize>,
 }
 
-/// A job with its decision: which write it asked for, and which one of the same client it builds on.
+/// A job with its decision: which write it asked for, and which one of the same client has to have happened for it to be true.
 struct Decided {
     index: usize,
     now: Instant,

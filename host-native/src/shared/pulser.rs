@@ -77,17 +77,18 @@ impl Job for PulseJob {
     }
 
     fn decide(&mut self, record: Option<&Record>, cx: &Context) -> Effect {
-        let first = *self.first.get_or_insert(cx.now);
-        if self.decided == Some(PulseCode::OnTime)
-            && record.and_then(|record| record.last_pulse).is_some_and(|pulsed| pulsed > first)
-        {
-            // Overtaken by a later pulse, of which this is now the one before: its address is not put back.
-            return Effect::Keep;
-        }
+        self.first.get_or_insert(cx.now);
         let decision = lifecycle::pulse(record, self.pulse.source, cx);
         self.decided = Some(decision.answer);
         self.moves = matches!(decision.effect, Effect::Put(_, Cause::Moved));
         decision.effect
+    }
+
+    /// Overtaken by a later pulse, of which this is now the one before: its address is not put back.
+    fn is_outdated(&self, record: Option<&Record>) -> bool {
+        let pulsed = record.and_then(|record| record.last_pulse);
+        self.decided == Some(PulseCode::OnTime)
+            && self.first.zip(pulsed).is_some_and(|(first, pulsed)| pulsed > first)
     }
 
     fn ends(&mut self, at: Result<Instant, Unavailable>) {
