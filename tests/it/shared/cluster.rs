@@ -79,7 +79,7 @@ fn kill_a_primary(replicas: u32) -> (Answers, usize, usize) {
         status == 200
     };
     let lost = registered.len() - registered.iter().filter(known).count();
-    assert!(registered.len() > 100, "{} registrations", registered.len());
+    assert!(registered.len() > 20, "{} registrations", registered.len());
     (answers, registered.len(), lost)
 }
 
