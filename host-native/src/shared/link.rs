@@ -209,15 +209,13 @@ impl Link {
                         self.connections.remove(server);
                         again.push(pending);
                     }
-                    // It is no primary any more, and what it knows is old.
+                    // It is no primary any more: whoever its name stands for now is to be found.
                     Some(ServerErrorKind::ReadOnly) => {
-                        self.servers.failed(server, &error.into());
                         self.connections.remove(server);
+                        self.servers.refused(server, &error);
                     }
                     _ => {
-                        self.servers
-                            .refusals
-                            .log(|| tracing::warn!(%server, %error, "the store refuses a command"));
+                        self.servers.refused(server, &error);
                         self.servers.outdate();
                     }
                 }

@@ -129,6 +129,11 @@ impl Servers {
         self.outdate();
     }
 
+    /// It answers, but does not do what it was told. Said now and then.
+    pub(super) fn refused(&self, server: &ServerAddress, error: &impl std::fmt::Display) {
+        self.refusals.log(|| tracing::warn!(%server, %error, "the store refuses a command"));
+    }
+
     /// It answers.
     pub(super) fn answers(&self, server: &ServerAddress) {
         if let Some(health) = lock(&self.health).get_mut(server)

@@ -8,7 +8,7 @@ use rendezvous_native::shared::{Credentials, Durability, SharedContents, SharedO
 use rendezvous_protocol::http::RegisterBody;
 use rendezvous_tests::local::LocalServer;
 use rendezvous_tests::pulsing::{Answers, Pulsing, key, lines};
-use rendezvous_tests::redis::{self, RedisCluster};
+use rendezvous_tests::redis::{self, RedisCluster, RedisServer};
 use rendezvous_tests::size::tell;
 use ureq::http::Method;
 
@@ -81,6 +81,24 @@ fn kill_a_primary(replicas: u32) -> (Answers, usize, usize) {
     let lost = registered.len() - registered.iter().filter(known).count();
     assert!(registered.len() > 20, "{} registrations", registered.len());
     (answers, registered.len(), lost)
+}
+
+/// Of a server that was reset, or made anew, nobody learns where the clients are: others are asked.
+#[test]
+fn a_server_that_knows_of_no_cluster_is_not_believed() {
+    if !redis::is_there() {
+        return;
+    }
+    let cluster = RedisCluster::start();
+    let fresh = RedisServer::with(&["--save", "", "--cluster-enabled", "yes"]);
+    let others = cluster.address().replace("redis+cluster://", "");
+    let store = format!("--store=redis+cluster://127.0.0.1:{},{others}", fresh.port());
+    let node = LocalServer::with(&[&store, "--store-timeout=2s"]);
+    let clients: Vec<_> = (0..20).map(|_| node.target().register()).collect();
+    for client in &clients {
+        assert_eq!(client.pulse(), 1020);
+    }
+    assert_eq!(fresh.cli(&["DBSIZE"]).trim(), "0");
 }
 
 /// A third of a primary's slots move to another one, key by key, while their clients pulse.

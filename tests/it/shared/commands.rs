@@ -102,3 +102,19 @@ fn an_export_has_the_live_clients_of_its_prefix() {
     );
     assert!(exported.contains("exported 1 clients"), "{exported}");
 }
+
+/// A node would take those who come for clients that were silent.
+#[test]
+fn nothing_is_imported_into_a_store_that_nodes_use() {
+    if !redis::is_there() {
+        return;
+    }
+    let (directory, server) = (Directory::new("shared-import"), RedisServer::start());
+    let line =
+        r#"{"client_id":"00112233445566778899aabbccddeeff","address":null,"last_seen":1,"last_pulse":null}"#;
+    let lines = directory.write("clients.jsonl", line).display().to_string();
+    let node = Process::start(&[&format!("--store={}", server.address())]);
+    assert!(fails(&["import", &server.address(), "--input", &lines]).contains("in use by another process"));
+    assert!(done(&["check", &server.address()]).contains("0 clients"));
+    node.kill();
+}

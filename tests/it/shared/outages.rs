@@ -64,6 +64,19 @@ fn a_store_that_is_full_costs_nobody_anything_but_time() {
     assert!(format!("{:?}", node.log()).contains("OOM"), "{:?}", node.log());
 }
 
+/// As the old primary is after a failover that its name has not followed yet.
+#[test]
+fn a_store_that_takes_no_writes_costs_nobody_anything_but_time() {
+    if !redis::is_there() {
+        return;
+    }
+    let server = RedisServer::start();
+    let node = node(&server.address());
+    let replica_of = |of: [&str; 2]| assert!(server.cli(&["REPLICAOF", of[0], of[1]]).contains("OK"));
+    away_and_back(&node, || replica_of(["127.0.0.1", "1"]), || replica_of(["NO", "ONE"]));
+    assert!(format!("{:?}", node.log()).to_uppercase().contains("READONLY"), "{:?}", node.log());
+}
+
 /// Whoever is gone then is really gone, and it does not happen silently.
 #[test]
 fn a_store_that_comes_back_empty_is_told_of() {
@@ -102,7 +115,6 @@ fn away_and_back(node: &Process, goes: impl FnOnce(), comes: impl FnOnce()) {
     let began = Instant::now();
     client.socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
     let mut requests = 0;
-    // Until the store's timeout the node may not have noticed.
     while began.elapsed() < AWAY {
         for _ in 0..20 {
             client.socket.send(client.registration.private_id.reveal()).unwrap();
