@@ -1,10 +1,6 @@
-//! The description of the routes as an OpenAPI 3.1 document, made by the code that it describes: examples are bodies that the
-//! protocol printed, and errors are all those that it knows.
+//! Route of the OpenAPI 3.1 document that describes the routes.
 //!
-//! The document is kept in the repository as `openapi.json`, where a test compares it, so that a change of it is seen.
-//!
-//! The protocol crate builds without std and knows nothing of OpenAPI, so `bodies` says once more what members its bodies have;
-//! tests hold the one against the other.
+//! The document is the file `openapi.json`. `generator` makes it, of the code that it describes, and compares it in a test.
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -12,86 +8,27 @@ use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::Response;
 use axum::routing::get;
-use rendezvous_protocol::Rejection;
-use serde_json::{Map, Value};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::tag::TagBuilder;
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApiBuilder, PathsBuilder, Server};
 
-mod bodies;
-mod errors;
-mod examples;
-mod headers;
-mod operations;
 #[cfg(test)]
-mod tests;
+mod generator;
 
-/// Where the document is served.
+/// Path of the document.
 pub(crate) const PATH: &str = "/openapi.json";
 
-/// The name of the security scheme.
-const KEY: &str = "private_key";
+const DOCUMENT: &str = include_str!("../../openapi.json");
 
-/// What this document says of pulses, and of what all routes have in common.
-const DESCRIPTION: &str = include_str!("openapi/description.md");
+/// `Cache-Control` of the document: it changes only with a new version of the server.
+const CACHED: &str = "public, max-age=300";
 
 /// The route of the document.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let text = Bytes::from(text());
-    Router::new().route(PATH, get(async move || response(text.clone())))
-}
-
-/// The document as it is served and kept.
-fn text() -> String {
-    let mut text = serde_json::to_string_pretty(&document()).expect("the document can be written as JSON");
-    text.push('\n');
-    text
-}
-
-/// The document.
-fn document() -> Value {
-    let license = LicenseBuilder::new().name("MIT").identifier(Some("MIT")).build();
-    let info = InfoBuilder::new()
-        .title("Rendezvous")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(format!("{DESCRIPTION}{}", errors::table())))
-        .license(Some(license));
-    let paths = operations::all()
-        .into_iter()
-        .fold(PathsBuilder::new(), |paths, operation| paths.path(operation.path(), operation.item()));
-    let tags = operations::Tag::ALL
-        .map(|tag| TagBuilder::new().name(tag.name()).description(Some(tag.description())).build());
-    let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("64 hex digits").description(
-        Some("The `private_id` that `/register` told, in either case: exactly one `Authorization` header."),
-    );
-    let components = bodies::all()
-        .into_iter()
-        .fold(ComponentsBuilder::new(), |components, (name, schema)| components.schema(name, schema))
-        .security_scheme(KEY, SecurityScheme::Http(key.build()))
-        .response("MethodNotAllowed", errors::response(&[Rejection::MethodNotAllowed]));
-    let components = Rejection::ALL.into_iter().fold(components, |components, rejection| {
-        components.example(rejection.code(), errors::example(rejection))
-    });
-    let document = OpenApiBuilder::new()
-        .info(info.build())
-        .servers(Some([Server::new("/")]))
-        .tags(Some(tags))
-        .paths(paths.build())
-        .components(Some(components.build()));
-    let mut document = serde_json::to_value(document.build()).expect("the document can be written as JSON");
-    headers::say_which_are_always_there(&mut document);
-    document
+    Router::new().route(PATH, get(async || response()))
 }
 
 /// An answer with the document. Unlike what it describes, it may be kept for a while.
-fn response(text: Bytes) -> Response {
-    let mut response = Response::new(Body::from(text));
+fn response() -> Response {
+    let mut response = Response::new(Body::from(Bytes::from_static(DOCUMENT.as_bytes())));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(headers::PUBLIC));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(CACHED));
     response
-}
-
-/// The members of an object.
-fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
-    value.as_object_mut().into_iter().flat_map(Map::values_mut)
 }

@@ -5,10 +5,7 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::members;
-
-/// How long the document itself may be kept: until a new version of the server, which nobody waits for by the minute.
-pub(super) const PUBLIC: &str = "public, max-age=300";
+use super::{CACHED, members};
 
 /// What marks a header that is always there, until `required` takes its place: the library has no name for that.
 const ALWAYS: &str = "x-always";
@@ -20,7 +17,7 @@ pub(super) fn no_store() -> Header {
 
 /// `Cache-Control` of the document.
 pub(super) fn public() -> Header {
-    one_of(&[PUBLIC], "The document changes only with the server's version.")
+    one_of(&[CACHED], "The document changes only with the server's version.")
 }
 
 /// `WWW-Authenticate` of these values.

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::{document, text};
 
 /// The document that is kept.
-const KEPT: &str = include_str!("../../../openapi.json");
-const README: &str = include_str!("../../../../README.md");
+const KEPT: &str = include_str!("../../../../openapi.json");
+const README: &str = include_str!("../../../../../README.md");
 
 #[test]
 fn the_kept_document_is_what_the_code_makes() {
