@@ -226,7 +226,15 @@ fn announce(
         }
     }
     let human = |millis: Millis| humantime::format_duration(millis.into()).to_string();
+    let list = |addresses: &[SocketAddr]| {
+        let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+        texts.join(",")
+    };
+    // The ready line, in which launchers find the addresses.
     tracing::info!(
+        udp = list(udp),
+        http = list(http),
+        admin = list(admin),
         pulse_interval = human(settings.timing.pulse_interval()),
         pulse_grace = human(settings.timing.pulse_grace()),
         error_time = human(settings.timing.error_time()),

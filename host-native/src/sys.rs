@@ -43,7 +43,8 @@ pub(crate) fn kernel_drops(socket: &impl AsFd) -> io::Result<u32> {
     Ok(figures[DROPS])
 }
 
-/// Lets other threads have the processor first: this one's work can wait for milliseconds, and theirs cannot.
+/// Lets other threads have the processor first: this one's work can wait for milliseconds, and theirs cannot. A thread that is
+/// nicer already stays so.
 ///
 /// # Errors
 /// If the system does not allow it.
@@ -53,7 +54,9 @@ pub(crate) fn yield_to_others() -> io::Result<()> {
     // SAFETY: the calls take and return numbers only. On Linux a process of `setpriority` is a thread.
     let result = unsafe {
         let thread = libc::gettid() as libc::id_t;
-        libc::setpriority(libc::PRIO_PROCESS, thread, NICE)
+        // It may fail by returning -1, which is less than the other.
+        let nice = libc::getpriority(libc::PRIO_PROCESS, thread).max(NICE);
+        libc::setpriority(libc::PRIO_PROCESS, thread, nice)
     };
     Errno::result(result)?;
     Ok(())
