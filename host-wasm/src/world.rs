@@ -30,6 +30,7 @@ pub use reply::Reply;
 pub use scenario::{InvalidScenario, Scenario, Setup};
 pub use simulation::{Invariant, Simulation, Standing, Summary, Verdict, mermaid};
 use store::Store;
+pub use store::WRITE_BEHIND;
 
 /// How many clients' ids are kept at hand.
 const KNOWN_IDS: usize = 8;

@@ -40,6 +40,7 @@ pub enum DropReason {
 
 /// The one form in which records keep an address: an IPv4-mapped IPv6 address is IPv4; IPv6 has neither scope id
 /// nor flow label.
+#[inline]
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(IpAddr::to_canonical(&address.ip()), address.port())
 }

@@ -203,11 +203,13 @@ pub fn phase(record: &Record, cx: &Context) -> Option<Phase> {
 }
 
 /// From when on the client is gone if nothing more is heard of it.
+#[inline]
 pub fn deadline(record: &Record, timing: &Timing, resumed_at: Instant) -> Instant {
     judged_from(record, resumed_at) + timing.gone_after()
 }
 
 /// The latest time for which the client's silence does not count against it.
+#[inline]
 fn judged_from(record: &Record, resumed_at: Instant) -> Instant {
     record.last_seen.map_or(resumed_at, |seen| seen.max(resumed_at))
 }

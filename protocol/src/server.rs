@@ -361,6 +361,7 @@ impl Server {
         )
     }
 
+    #[inline]
     fn advance(&mut self, at: Clock) {
         // No clock reads later than that, and no record can hold it.
         let now = at.now.min(Instant::MAX);

@@ -101,7 +101,8 @@ pub enum Action {
         /// Whether the machine was restarted, too, so that its clock of decisions begins anew.
         rebooted: bool,
         /// For how long before the end, in milliseconds of time that really passed, nothing had been written but what is
-        /// answered only once it is on disk. More than 1000 are as much as 1000: no change waits longer.
+        /// answered only once it is on disk. No change waits longer than [`WRITE_BEHIND`](super::WRITE_BEHIND): more is as much as
+        /// that.
         unwritten: u64,
     },
     /// A client of the scenario does something, through its NAT and over its link.

@@ -96,6 +96,25 @@ fn a_probe_is_answered_and_probed_back_at_once() {
     assert!(punch.is_from_peer(other_port()) && !punch.is_from_peer(there()));
 }
 
+/// What was heard before the answer is settled by the answer.
+#[test]
+fn a_port_heard_before_the_answer_is_probed_again_only_after_another_probe_from_it() {
+    let mut punch = punch();
+    let [first] = transmits(&mut punch)[..] else { panic!("one probe at once") };
+    punch.handle_probe(at(10), other_port(), &theirs(7));
+    transmits(&mut punch);
+    punch.handle_probe(at(50), there(), &first.probe.answer());
+    assert_eq!(punch.address(), Some(there()));
+    let kept_alive = 50 + KEEP_ALIVE.0;
+    let sent = run(&mut punch, kept_alive);
+    assert!(!sent.is_empty(), "a keep-alive");
+    assert!(sent.iter().all(|(_, transmit)| transmit.destination == there()), "{sent:?}");
+    punch.handle_probe(at(kept_alive + 10), other_port(), &theirs(8));
+    transmits(&mut punch);
+    let sent = run(&mut punch, kept_alive + 10 + KEEP_ALIVE_AGAIN.0);
+    assert!(sent.iter().any(|(_, transmit)| transmit.destination == other_port()), "{sent:?}");
+}
+
 #[test]
 fn a_peer_that_is_heard_and_does_not_answer_is_one_sided() {
     let mut punch = punch();

@@ -100,6 +100,7 @@ impl Table {
     }
 
     /// The slot of this page that most likely is that of `id`. The slot is not read.
+    #[inline]
     pub(super) fn likely_slot<'a>(page: &'a Page, id: &ClientId) -> Option<&'a Slot> {
         page.get(page.guess(tag(id))?)
     }

@@ -57,6 +57,7 @@ impl Page {
     }
 
     /// The first index whose tag is this one: most likely where the client is, if it is here.
+    #[inline]
     pub(super) fn guess(&self, tag: u8) -> Option<usize> {
         let (words, _) = self.tags.as_chunks::<8>();
         for (word, tags) in words.iter().enumerate() {

@@ -87,10 +87,12 @@ impl Slot {
 }
 
 /// No clock reads later than [`Instant::MAX`]; should a host make one up, it counts as that.
+#[inline]
 fn pack_time(time: Option<Instant>) -> u128 {
     time.map_or(0, |time| u128::from(time.min(Instant::MAX).as_millis() + 1))
 }
 
+#[inline]
 fn unpack_time(bits: u64) -> Option<Instant> {
     let millis = (bits & ((1 << Slot::TIME_BITS) - 1)).checked_sub(1)?;
     Some(Instant::from_millis(millis))

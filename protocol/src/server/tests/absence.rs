@@ -145,3 +145,16 @@ fn who_was_answered_1060_stays_gone_whatever_the_host_says_of_its_absence() {
         assert_eq!(world.pulse(GONE_AFTER + 1, id(2), HOME), PulseCode::OnTime, "since {since}");
     }
 }
+
+#[test]
+fn however_many_were_gone_before_an_absence_all_of_them_stay_gone() {
+    let mut world = World::new();
+    let gone = |n: u64| ClientId::from_bytes((u128::from(n) << 64 | u128::from(n)).to_le_bytes());
+    for n in 0..5_000 {
+        world.register(0, gone(n));
+    }
+    let back = 5 * GONE_AFTER;
+    assert_eq!(world.handle(back, Input::Resume { since: at(GONE_AFTER) }), Output::Resumed);
+    assert_eq!(world.server.records(), 0);
+    assert!((0..5_000).all(|n| world.pulse(back, gone(n), HOME) == PulseCode::NotFound));
+}
