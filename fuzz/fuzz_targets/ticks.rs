@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| rendezvous_tests::fuzzing::without_ticks(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rendezvous_model::fuzzing::without_ticks(data));

@@ -1,4 +1,4 @@
-//! A server that has a bug, for tests/it/panics.rs:
+//! A server that has a bug, for tests/it/timed/panics.rs:
 //!
 //! ```text
 //! panics store|thread|task

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
-use rendezvous_tests::size::tell;
+use rendezvous_model::size::tell;
 
 use crate::net::{Internet, Nat};
 use crate::shell::Namespace;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use rendezvous_model::size::{Size, tell};
 use rendezvous_protocol::{PulseCode, ReplyWidth};
-use rendezvous_tests::size::{Size, tell};
 
 use crate::net::{Internet, Nat};
 use crate::peer::Peer;

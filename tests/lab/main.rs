@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
-use rendezvous_tests::size::tell;
+use rendezvous_model::size::tell;
+use rendezvous_tests::directory::Directory;
 
 mod behaviour;
 mod lasting;
@@ -46,12 +47,11 @@ fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let does = |what: &str| asked.is_empty() || asked.iter().any(|name| name == what);
     shell::remove_leftovers();
-    let folder = std::env::temp_dir().join(format!("rendezvous-lab-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for keys and stores");
+    let directory = Directory::new("lab");
     let program = rendezvous_tests::process::program();
     let internet = Internet::new();
-    let stage = Stage { internet: &internet, program, folder: &folder };
-    let mut wrong = std::thread::scope(|scope| {
+    let stage = Stage { internet: &internet, program, folder: directory.path() };
+    let wrong = std::thread::scope(|scope| {
         let beside: Vec<_> = BESIDE
             .into_iter()
             .filter(|(name, _)| does(name))
@@ -67,9 +67,6 @@ fn main() -> ExitCode {
         }
         wrong
     });
-    if std::fs::remove_dir_all(&folder).is_err() {
-        wrong.push(format!("{} cannot be removed", folder.display()));
-    }
     for line in &wrong {
         tell(&format!("wrong: {line}"));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use rendezvous_tests::size::{Size, tell};
+use rendezvous_model::size::{Size, tell};
 
 use crate::net::{Internet, Nat};
 use crate::peer::Peer;

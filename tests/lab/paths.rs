@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use rendezvous_tests::size::tell;
+use rendezvous_model::size::tell;
 
 use crate::lasting::Stage;
 use crate::net::Nat;

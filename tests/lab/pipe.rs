@@ -6,8 +6,8 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rendezvous_tests::dice::Dice;
-use rendezvous_tests::size::tell;
+use rendezvous_model::size::tell;
+use rendezvous_model::test_rng::TestRng;
 
 use crate::lasting::Stage;
 use crate::net::Nat;
@@ -42,8 +42,8 @@ pub(crate) fn play(stage: Stage<'_>) -> Result<(), String> {
         peer.wait_for(&["connected"], Duration::from_secs(20))?;
     }
     let files = [1, 2].map(|seed| {
-        let mut dice = Dice::new(seed);
-        let bytes: Vec<u8> = (0..FILE / 8).flat_map(|_| dice.number().to_le_bytes()).collect();
+        let mut rng = TestRng::new(seed);
+        let bytes: Vec<u8> = (0..FILE / 8).flat_map(|_| rng.number().to_le_bytes()).collect();
         bytes
     });
     let begun = Instant::now();

@@ -117,10 +117,10 @@ impl SimulatedDisk {
     }
 
     /// What the disk may hold if the power fails just before the operation `cut`.
-    pub fn image_at(&self, cut: usize, dice: &mut crate::dice::Dice) -> Image {
+    pub fn image_at(&self, cut: usize, rng: &mut rendezvous_model::test_rng::TestRng) -> Image {
         let mut replay = self.replay();
-        while replay.next_operation() < cut && replay.advance(dice) {}
-        replay.image(dice)
+        while replay.next_operation() < cut && replay.advance(rng) {}
+        replay.image(rng)
     }
 
     /// What is read in the place of the store now.

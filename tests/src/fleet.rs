@@ -59,7 +59,7 @@ pub fn pulse(
     let end = AtomicBool::new(false);
     scope(|scope| {
         // However this ends, the threads must: the scope waits for them.
-        let _end = OnDrop(&end);
+        let _end = SetOnDrop(&end);
         let loads: Vec<_> = (0..THREADS)
             .map(|thread| {
                 let share = (thread..count).step_by(THREADS).len();
@@ -96,10 +96,11 @@ pub fn pulse(
     })
 }
 
-/// Sets a flag when it goes out of scope, also by a panic.
-struct OnDrop<'a>(&'a AtomicBool);
+/// Guard that sets a flag on drop. The threads of a scope that read the flag end even if the scope panics.
+#[derive(Debug)]
+pub struct SetOnDrop<'a>(pub &'a AtomicBool);
 
-impl Drop for OnDrop<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

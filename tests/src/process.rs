@@ -1,72 +1,103 @@
-//! The real program in a process of its own, for what only a process can show: signals, exit codes, output.
+//! The real program in a process of its own, for what only a process can show: signals, exit codes,
+//! output.
+//!
+//! [`Process`] is the one launcher of the server in Rust, also for the laboratory and the benchmarks.
 
-use std::io::{BufRead, BufReader, Read};
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
+use std::{fmt, fs, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+pub use crate::built::{example, program};
 use crate::local::reachable;
 use crate::target::Target;
 
-/// How long the program may take to start, and to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of the start of the program, of its end, and of a log line.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Flags of a server for which no other flags of the same name are given: free loopback ports, no
+/// store, no limits.
+const DEFAULTS: [&str; 5] = [
+    "--udp-listen=127.0.0.1:0",
+    "--http-listen=127.0.0.1:0",
+    "--admin-listen=127.0.0.1:0",
+    "--store=memory:",
+    "--no-limits",
+];
 
 /// The running program. Dropping it kills it.
 #[derive(Debug)]
 pub struct Process {
     child: OwnedChild,
     target: Target,
-    log: Arc<Mutex<Vec<Value>>>,
+    addresses: [Vec<SocketAddr>; 3],
+    log: Arc<Log>,
 }
 
 impl Process {
-    /// Starts `rendezvous` with these flags, on free loopback ports and without a store unless they say otherwise, without limits
-    /// but for those that they give (all defaults with `--no-limits=false`), and waits until it is ready.
+    /// Starts `rendezvous` with these flags, and waits for the ready line.
+    ///
+    /// Unless the flags say otherwise, the server listens on free loopback ports and has no store
+    /// and no limits; `--no-limits=false` brings the default limits back.
+    ///
+    /// # Panics
+    /// If [`Process::launch`] fails.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = command();
         command.args(flags);
         Self::start_with(command)
     }
 
-    /// The same with a command that was prepared with more than flags.
-    pub fn start_with(mut command: Command) -> Self {
+    /// Starts a command that was prepared with more than flags, as [`Process::start`] does.
+    ///
+    /// # Panics
+    /// If [`Process::launch`] fails.
+    pub fn start_with(command: Command) -> Self {
+        Self::launch(command).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Starts a prepared command, with the same defaults as [`Process::start`], and waits for the
+    /// ready line.
+    ///
+    /// The command may run the program by way of another, such as `sh` or `ip netns exec`. From the
+    /// caller's environment, the program inherits no variable that begins with `RENDEZVOUS_`.
+    ///
+    /// # Errors
+    /// If the program cannot be started, or is not ready within 20 s.
+    pub fn launch(mut command: Command) -> Result<Self, LaunchError> {
         let given: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
-        for name in ["--udp-listen", "--http-listen", "--admin-listen"] {
+        for default in DEFAULTS {
+            let name = default.split('=').next().unwrap_or(default);
             if !given.iter().any(|flag| flag.starts_with(name)) {
-                command.arg(format!("{name}=127.0.0.1:0"));
+                command.arg(default);
             }
-        }
-        if !given.iter().any(|flag| flag.starts_with("--store")) {
-            command.arg("--store=memory:");
-        }
-        if !given.iter().any(|flag| flag.starts_with("--no-limits")) {
-            command.arg("--no-limits");
         }
         command.arg("--log-format=json").stderr(Stdio::piped());
-        let mut child = OwnedChild(command.spawn().expect("the program starts"));
-        let log = Arc::new(Mutex::new(vec![]));
-        let stderr = child.0.stderr.take().expect("a pipe");
-        let written = Arc::clone(&log);
-        thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                written.lock().expect("no panic").push(entry);
-            }
+        let spawned = without_settings(&mut command).spawn();
+        let mut child =
+            OwnedChild(spawned.map_err(|error| LaunchError::Spawn(command.get_program().into(), error))?);
+        let log = Log::read(child.take_stderr());
+        let Some(ready) = log.wait_for("ready: ") else {
+            let ended = log.lines.lock().expect("no panic").ended;
+            return Err(LaunchError::NotReady { ended, log: log.text() });
+        };
+        let addresses = ["udp", "http", "admin"].map(|field| {
+            let list = ready[field].as_str().unwrap_or_default();
+            list.split(',').filter_map(|address| address.parse().ok()).collect::<Vec<_>>()
         });
-        let mut process =
-            Self { child, target: Target::new("http://nowhere", ([127, 0, 0, 1], 9).into()), log };
-        process.wait_for("ready");
-        let http = reachable(process.addresses("(http)")[0]);
-        let udp = reachable(process.addresses("(udp)")[0]);
-        process.target = Target::new(format!("http://{http}"), udp);
-        process
+        let first = |index: usize| addresses[index].first().copied().map(reachable);
+        let (Some(udp), Some(http)) = (first(0), first(1)) else {
+            return Err(LaunchError::NoAddress(ready.to_string()));
+        };
+        let target = Target::new(format!("http://{http}"), udp);
+        Ok(Self { child, target, addresses, log })
     }
 
     /// Kills it, and returns when it is dead.
@@ -75,10 +106,15 @@ impl Process {
         self.wait();
     }
 
+    /// Returns the process and its log separately.
+    pub fn into_parts(self) -> (OwnedChild, Arc<Log>) {
+        (self.child, self.log)
+    }
+
     /// The flags that make another process listen where this one does.
     pub fn same_ports(&self) -> Vec<String> {
-        [("udp", "--udp-listen"), ("http", "--http-listen")]
-            .map(|(what, flag)| format!("{flag}={}", self.addresses(&format!("({what})"))[0]))
+        [("--udp-listen", self.udp()), ("--http-listen", self.http())]
+            .map(|(flag, addresses)| format!("{flag}={}", addresses[0]))
             .into()
     }
 
@@ -87,32 +123,50 @@ impl Process {
         &self.target
     }
 
+    /// Bound addresses for pulses, at least one.
+    pub fn udp(&self) -> &[SocketAddr] {
+        &self.addresses[0]
+    }
+
+    /// Bound addresses for requests, at least one.
+    pub fn http(&self) -> &[SocketAddr] {
+        &self.addresses[1]
+    }
+
+    /// Bound addresses for the operator.
+    pub fn admin(&self) -> &[SocketAddr] {
+        &self.addresses[2]
+    }
+
+    /// The operator's listener as a target, without UDP.
+    pub fn operator(&self) -> Target {
+        let address = self.admin()[0];
+        Target::new(format!("http://{address}"), address)
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
-        self.child.0.id()
+        self.child.id()
+    }
+
+    /// Resident memory in bytes. `smaps_rollup` is exact; `VmRSS` in `status` is not.
+    pub fn resident_bytes(&self) -> u64 {
+        let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).expect("procfs");
+        let kib = text.lines().find_map(|line| line.strip_prefix("Rss:")?.trim().strip_suffix(" kB"));
+        kib.and_then(|kib| kib.parse::<u64>().ok()).expect("a size in KiB") << 10
     }
 
     /// The log so far, an object a line.
     pub fn log(&self) -> Vec<Value> {
-        self.log.lock().expect("no panic").clone()
-    }
-
-    /// The addresses of the log lines that contain `what`.
-    pub fn addresses(&self, what: &str) -> Vec<SocketAddr> {
-        let log = self.log();
-        let lines =
-            log.iter().filter(|line| line["message"].as_str().is_some_and(|text| text.contains(what)));
-        lines.filter_map(|line| line["address"].as_str()?.parse().ok()).collect()
+        self.log.lines.lock().expect("no panic").entries.clone()
     }
 
     /// Waits for a log line that contains `what`.
+    ///
+    /// # Panics
+    /// If the log ends without such a line, or 20 s pass.
     pub fn wait_for(&self, what: &str) {
-        let start = Instant::now();
-        while !self.log().iter().any(|line| line["message"].as_str().is_some_and(|text| text.contains(what)))
-        {
-            assert!(start.elapsed() < PATIENCE, "no {what:?} in {:#?}", self.log());
-            thread::sleep(Duration::from_millis(5));
-        }
+        assert!(self.log.wait_for(what).is_some(), "no {what:?} in the log:\n{}", self.log.text());
     }
 
     /// Sends a signal.
@@ -126,9 +180,103 @@ impl Process {
     }
 }
 
+/// Reason why a server was not launched.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// The program of this name could not be started.
+    Spawn(OsString, io::Error),
+    /// The program ended early, or was not ready in time.
+    NotReady {
+        /// Whether the program ended.
+        ended: bool,
+        /// What the program wrote to standard error.
+        log: String,
+    },
+    /// This ready line names no address for pulses or none for requests.
+    NoAddress(String),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spawn(program, error) => write!(f, "cannot start {}: {error}", program.display()),
+            Self::NotReady { ended: true, log } => {
+                write!(f, "the server ended before it was ready; its log:\n{log}")
+            }
+            Self::NotReady { ended: false, log } => {
+                write!(f, "the server was not ready within {TIMEOUT:?}; its log:\n{log}")
+            }
+            Self::NoAddress(line) => write!(f, "no udp or no http address in the ready line: {line}"),
+        }
+    }
+}
+
+impl std::error::Error for LaunchError {}
+
+/// Log of a program. A thread reads the pipe to the end, so that the pipe never fills.
+#[derive(Debug, Default)]
+pub struct Log {
+    lines: Mutex<Lines>,
+    changed: Condvar,
+}
+
+/// Lines read so far: objects, and strings where the text is not JSON.
+#[derive(Debug, Default)]
+struct Lines {
+    entries: Vec<Value>,
+    ended: bool,
+}
+
+impl Log {
+    fn read(pipe: ChildStderr) -> Arc<Self> {
+        let log = Arc::new(Self::default());
+        let written = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                written.update(|lines| lines.entries.push(entry));
+            }
+            written.update(|lines| lines.ended = true);
+        });
+        log
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Lines)) {
+        change(&mut self.lines.lock().expect("no panic"));
+        self.changed.notify_all();
+    }
+
+    /// Waits for a line whose message contains `what`, and returns the first in the whole log.
+    ///
+    /// `None` if the log ends without such a line, or 20 s pass.
+    pub fn wait_for(&self, what: &str) -> Option<Value> {
+        let deadline = Instant::now() + TIMEOUT;
+        let mut looked_at = 0;
+        let mut lines = self.lines.lock().expect("no panic");
+        loop {
+            let is_it = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains(what));
+            if let Some(line) = lines.entries[looked_at..].iter().find(is_it) {
+                return Some(line.clone());
+            }
+            looked_at = lines.entries.len();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if lines.ended || left.is_zero() {
+                return None;
+            }
+            lines = self.changed.wait_timeout(lines, left).expect("no panic").0;
+        }
+    }
+
+    fn text(&self) -> String {
+        let lines = self.lines.lock().expect("no panic");
+        let text = |line: &Value| line.as_str().map_or_else(|| line.to_string(), str::to_owned);
+        lines.entries.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
+}
+
 /// Runs the program to its end, which must come soon: for flags with which it does not serve.
 pub fn run_to_end(mut command: Command) -> Output {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    without_settings(&mut command).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = OwnedChild(command.spawn().expect("the program starts"));
     let status = running.wait();
     let mut output = Output { status, stdout: vec![], stderr: vec![] };
@@ -158,7 +306,7 @@ pub fn log_until_stopped(mut command: Command, reads_on: bool) -> (ExitStatus, V
 
 /// A child that does not outlive the test.
 #[derive(Debug)]
-pub struct OwnedChild(Child);
+pub struct OwnedChild(pub Child);
 
 impl OwnedChild {
     /// Starts it.
@@ -198,7 +346,7 @@ impl OwnedChild {
             if let Some(status) = self.0.try_wait().expect("a child") {
                 return status;
             }
-            assert!(start.elapsed() < PATIENCE, "it does not end");
+            assert!(start.elapsed() < TIMEOUT, "it does not end");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -211,49 +359,20 @@ impl Drop for OwnedChild {
     }
 }
 
-/// The program, with nothing of the caller's environment that it would take for its own.
+/// Command of the program, without the settings in the caller's environment.
 pub fn command() -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::new(program());
+    without_settings(&mut command);
+    command
+}
+
+/// Removes settings of the server from the environment that `command` inherits.
+fn without_settings(command: &mut Command) -> &mut Command {
+    let set: Vec<OsString> = command.get_envs().map(|(name, _)| name.into()).collect();
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("RENDEZVOUS_") {
+        if name.to_string_lossy().starts_with("RENDEZVOUS_") && !set.contains(&name) {
             command.env_remove(name);
         }
     }
     command
-}
-
-/// Where the program is, built as this test was.
-pub fn program() -> &'static std::path::Path {
-    binary()
-}
-
-/// Where an example of this package is, built as this test was.
-pub fn example(name: &str) -> PathBuf {
-    build(&format!("--example={name}"))
-}
-
-fn binary() -> &'static PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build("--bin=rendezvous"))
-}
-
-/// Builds a program as this test was built, and says where it is. Cargo only builds those unasked that are in the test's own
-/// package, and examples only for some ways to call it.
-fn build(target: &str) -> PathBuf {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    // The whole workspace, so that its dependencies have the features they were built with for this test.
-    build.args(["build", "--workspace", target, "--message-format=json"]);
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    if !cfg!(debug_assertions) {
-        build.arg("--release");
-    }
-    let output = build.stderr(Stdio::inherit()).output().expect("cargo runs");
-    assert!(output.status.success(), "the program does not build");
-    output
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .expect("cargo says where the program is")
 }

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 
 use rendezvous_protocol::{ClientId, PrivateKey, PulseCode};
 
-use crate::crowd::mix;
-use crate::dice::Dice;
+use rendezvous_model::test_rng::{TestRng, scatter};
 
 /// Clients are told apart by the first byte of their id: those that have it in common share a socket.
 const GROUPS: usize = 256;
@@ -62,7 +61,7 @@ impl Pulsing {
 pub fn key(n: u64) -> [u8; 32] {
     let mut key = [0; 32];
     for (part, bytes) in key.chunks_mut(8).enumerate() {
-        bytes.copy_from_slice(&mix(n.wrapping_mul(4) + part as u64).to_le_bytes());
+        bytes.copy_from_slice(&scatter(n.wrapping_mul(4) + part as u64).to_le_bytes());
     }
     key
 }
@@ -91,13 +90,13 @@ fn pulse(nodes: &[SocketAddr], keys: &[[u8; 32]], per_second: u32, stop: &Atomic
     for &group in &group_of {
         groups[group].used = true;
     }
-    let (mut answers, mut dice, began) = (Answers::default(), Dice::new(1), Instant::now());
+    let (mut answers, mut rng, began) = (Answers::default(), TestRng::new(1), Instant::now());
     while !stop.load(Ordering::Relaxed) {
         let due = (began.elapsed().as_secs_f64() * f64::from(per_second)) as u64;
         while answers.sent < due {
             let client = answers.sent as usize % keys.len();
             // One that is being restarted refuses, and the pulse is lost.
-            let _ = groups[group_of[client]].socket.send_to(&keys[client], dice.one_of(nodes));
+            let _ = groups[group_of[client]].socket.send_to(&keys[client], rng.one_of(nodes));
             answers.sent += 1;
         }
         groups.iter_mut().for_each(|group| group.receive(&mut answers));

@@ -1,16 +1,17 @@
 //! Real Redis servers on loopback, one or a cluster, that end with the test.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::directory::Directory;
 use crate::process::OwnedChild;
-use crate::size;
+use crate::timing::eventually;
+use rendezvous_model::size;
 
 /// How long a server may take to start, and a cluster to form.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,7 +31,7 @@ pub fn is_there() -> bool {
 pub struct RedisServer {
     child: OwnedChild,
     port: u16,
-    folder: PathBuf,
+    directory: Directory,
     options: Vec<String>,
 }
 
@@ -47,10 +48,11 @@ impl RedisServer {
 
     /// Starts one with these options beside the port and the folder.
     pub fn with(options: &[&str]) -> Self {
-        let (port, folder) = (free_port(), fresh_folder());
+        let port = free_port();
+        let directory = Directory::new(&format!("redis-{port}"));
         let options: Vec<String> = options.iter().map(|&option| option.to_owned()).collect();
-        let child = spawn(port, &folder, &options);
-        let server = Self { child, port, folder, options };
+        let child = spawn(port, directory.path(), &options);
+        let server = Self { child, port, directory, options };
         server.wait();
         server
     }
@@ -63,16 +65,13 @@ impl RedisServer {
 
     /// Starts it again where it was, after it was killed.
     pub fn start_again(&mut self) {
-        self.child = spawn(self.port, &self.folder, &self.options);
+        self.child = spawn(self.port, self.directory.path(), &self.options);
         self.wait();
     }
 
     fn wait(&self) {
-        let began = Instant::now();
-        while !self.cli(&["PING"]).contains("PONG") {
-            assert!(began.elapsed() < PATIENCE, "the redis-server at port {} does not start", self.port);
-            thread::sleep(Duration::from_millis(10));
-        }
+        let what = format!("start of the redis-server at port {}", self.port);
+        eventually(PATIENCE, &what, || self.cli(&["PING"]).contains("PONG"));
     }
 
     /// Its port on loopback.
@@ -137,15 +136,11 @@ impl RedisCluster {
         ]);
         let output = create.output().expect("redis-cli runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        let began = Instant::now();
         let ready = |server: &RedisServer| {
             server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
                 && !server.cli(&["INFO", "replication"]).contains("master_link_status:down")
         };
-        while !servers.iter().all(ready) {
-            assert!(began.elapsed() < PATIENCE, "the cluster does not form");
-            thread::sleep(Duration::from_millis(50));
-        }
+        eventually(PATIENCE, "a cluster that serves", || servers.iter().all(ready));
         Self { servers }
     }
 
@@ -181,19 +176,5 @@ fn free_port() -> u16 {
         if free(port) && free(port + 10_000) {
             return port;
         }
-    }
-}
-
-fn fresh_folder() -> PathBuf {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("rendezvous-redis-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder for a store");
-    folder
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

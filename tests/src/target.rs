@@ -1,5 +1,6 @@
 //! The server under test as its users see it: a base URL and a UDP address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -12,7 +13,7 @@ use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
 
-use crate::dice::Dice;
+use rendezvous_model::test_rng::TestRng;
 
 /// How long to wait for an answer that must come. On loopback it takes well below a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +26,7 @@ pub struct Target {
     agent: Agent,
     /// More nodes of the same service: then each call goes to any of them.
     others: Vec<Self>,
-    dice: Arc<Mutex<Dice>>,
+    rng: Arc<Mutex<TestRng>>,
 }
 
 /// An answer over HTTP.
@@ -58,7 +59,7 @@ impl Target {
             udp,
             agent: config.build().into(),
             others: vec![],
-            dice: Arc::new(Mutex::new(Dice::new(u64::from(udp.port())))),
+            rng: Arc::new(Mutex::new(TestRng::new(u64::from(udp.port())))),
         }
     }
 
@@ -72,13 +73,22 @@ impl Target {
     /// The node that is to be asked next.
     fn node(&self) -> &Self {
         let nodes = self.others.len() + 1;
-        let which = self.dice.lock().unwrap_or_else(PoisonError::into_inner).below(nodes);
+        let which = self.rng.lock().unwrap_or_else(PoisonError::into_inner).below(nodes);
         which.checked_sub(1).map_or(self, |other| &self.others[other])
     }
 
     /// Its base URL.
     pub fn http(&self) -> &str {
         &self.http
+    }
+
+    /// Address of its base URL.
+    pub fn http_address(&self) -> SocketAddr {
+        self.authority().parse().expect("an IP address and a port")
+    }
+
+    fn authority(&self) -> &str {
+        self.http.strip_prefix("http://").expect("a plain URL")
     }
 
     /// Where it takes pulses.
@@ -122,13 +132,32 @@ impl Target {
 
     /// Sends bytes that no HTTP library would, and returns all that comes back.
     pub fn send_raw(&self, bytes: &[u8]) -> String {
-        let address = self.http.strip_prefix("http://").expect("a plain URL");
-        let mut stream = TcpStream::connect(address).expect("the server accepts");
+        let mut stream = TcpStream::connect(self.authority()).expect("the server accepts");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.write_all(bytes).expect("the server reads");
         let mut answer = vec![];
         stream.read_to_end(&mut answer).expect("the server answers and closes");
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Requests a path and returns the whole answer as text.
+    pub fn get_raw(&self, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        self.send_raw(request.as_bytes())
+    }
+
+    /// Series of `/metrics` with their values, of the operator's listener. No series may be there twice.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        let answer = self.get_raw("/metrics");
+        let (_, text) = answer.split_once("\r\n\r\n").expect("a body");
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let mut metrics = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').expect("a name and a value");
+            let value = value.parse().expect("a number");
+            assert_eq!(metrics.insert(name.into(), value), None, "{name} is there twice");
+        }
+        metrics
     }
 
     /// Registers a client.
@@ -167,12 +196,12 @@ impl Client<'_> {
 
     /// Its key in hex.
     pub fn key_hex(&self) -> String {
-        self.registration.private_id.reveal().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(self.registration.private_id.reveal())
     }
 
     /// The value of its `Authorization` header.
     pub fn bearer(&self) -> String {
-        format!("Bearer {}", self.key_hex())
+        bearer(self.registration.private_id.reveal())
     }
 
     /// Pulses, and returns the code it is answered with.
@@ -291,6 +320,15 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.status, self.json)
     }
+}
+
+/// Value of the `Authorization` header of the client with this key.
+pub fn bearer(key: &[u8; 32]) -> String {
+    format!("Bearer {}", hex(key))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Waits for the answer to a pulse.

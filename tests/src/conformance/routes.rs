@@ -138,11 +138,6 @@ checks! {
         assert!(answer.contains("\"method_not_allowed\""), "{answer}");
     }
 
-    /// A registration changes state, so GET must not register (the original program let it).
-    fn a_get_does_not_register(target) {
-        target.call(Method::GET, "/register", &[]).assert_problem(405, "method_not_allowed");
-    }
-
     /// 400 `malformed_client_id`: the path is not 32 hex digits.
     fn a_path_without_an_id_is_400(target) {
         let client = target.register();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::mem;
 
 use super::{Image, Operation, write};
-use crate::dice::Dice;
+use rendezvous_model::test_rng::TestRng;
 
 /// What a disk writes entirely or not at all.
 const SECTOR: usize = 512;
@@ -61,7 +61,7 @@ impl Replay {
     }
 
     /// Does one more operation. Says whether there was one.
-    pub fn advance(&mut self, dice: &mut Dice) -> bool {
+    pub fn advance(&mut self, rng: &mut TestRng) -> bool {
         let Some(operation) = self.operations.get(self.next) else { return false };
         match *operation {
             Operation::Create(file) => {
@@ -71,10 +71,10 @@ impl Replay {
                 let index = self.next;
                 self.file(file).unsynced.push(index);
             }
-            Operation::Sync(file) => self.settle(file, Luck::Everything, dice),
+            Operation::Sync(file) => self.settle(file, Luck::Everything, rng),
             Operation::FailedSync(file) => {
-                let luck = Luck::any(dice);
-                self.settle(file, luck, dice);
+                let luck = Luck::any(rng);
+                self.settle(file, luck, rng);
             }
             Operation::Rename(file) => self.renamed = Some(file),
             Operation::SyncNames => {
@@ -88,11 +88,11 @@ impl Replay {
     }
 
     /// What the disk may hold if the power fails now.
-    pub fn image(&self, dice: &mut Dice) -> Image {
-        let renamed = self.renamed.filter(|_| dice.once_in(2));
+    pub fn image(&self, rng: &mut TestRng) -> Image {
+        let renamed = self.renamed.filter(|_| rng.once_in(2));
         let file = &self.files[&renamed.or(self.store)?];
         let mut bytes = file.bytes.clone();
-        self.apply(&mut bytes, &file.unsynced, Luck::any(dice), dice);
+        self.apply(&mut bytes, &file.unsynced, Luck::any(rng), rng);
         Some(bytes)
     }
 
@@ -101,25 +101,25 @@ impl Replay {
     }
 
     /// What was not synced is on the disk now, or never will be.
-    fn settle(&mut self, file: usize, luck: Luck, dice: &mut Dice) {
+    fn settle(&mut self, file: usize, luck: Luck, rng: &mut TestRng) {
         let Durable { mut bytes, unsynced } = mem::take(self.file(file));
-        self.apply(&mut bytes, &unsynced, luck, dice);
+        self.apply(&mut bytes, &unsynced, luck, rng);
         *self.file(file) = Durable { bytes, unsynced: vec![] };
     }
 
-    fn apply(&self, bytes: &mut Vec<u8>, unsynced: &[usize], luck: Luck, dice: &mut Dice) {
-        let once_in = 2 + dice.below(3);
+    fn apply(&self, bytes: &mut Vec<u8>, unsynced: &[usize], luck: Luck, rng: &mut TestRng) {
+        let once_in = 2 + rng.below(3);
         for &index in unsynced {
             let done = match luck {
                 Luck::Nothing => false,
                 Luck::Everything => true,
-                Luck::Some | Luck::Torn => !dice.once_in(once_in),
+                Luck::Some | Luck::Torn => !rng.once_in(once_in),
             };
             match &self.operations[index] {
                 _ if !done => {}
                 Operation::SetLen { len, .. } => bytes.resize(*len, 0),
                 Operation::Write { offset, data, .. } if matches!(luck, Luck::Torn) => {
-                    tear(bytes, *offset, data, dice);
+                    tear(bytes, *offset, data, rng);
                 }
                 Operation::Write { offset, data, .. } => write(bytes, *offset, data),
                 Operation::Create(_)
@@ -133,8 +133,8 @@ impl Replay {
 }
 
 impl Luck {
-    fn any(dice: &mut Dice) -> Self {
-        dice.one_of(&[Self::Nothing, Self::Everything, Self::Some, Self::Torn, Self::Torn])
+    fn any(rng: &mut TestRng) -> Self {
+        rng.one_of(&[Self::Nothing, Self::Everything, Self::Some, Self::Torn, Self::Torn])
     }
 }
 
@@ -155,12 +155,12 @@ impl Operation {
 }
 
 /// Writes some of the sectors.
-fn tear(bytes: &mut Vec<u8>, offset: usize, data: &[u8], dice: &mut Dice) {
+fn tear(bytes: &mut Vec<u8>, offset: usize, data: &[u8], rng: &mut TestRng) {
     let mut start = 0;
     while start < data.len() {
         let sector_end = (offset + start) / SECTOR * SECTOR + SECTOR;
         let end = data.len().min(sector_end - offset);
-        if dice.once_in(2) {
+        if rng.once_in(2) {
             write(bytes, offset + start, &data[start..end]);
         }
         start = end;

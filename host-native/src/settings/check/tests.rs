@@ -120,23 +120,6 @@ fn a_file_is_checked_like_flags() {
 }
 
 #[test]
-fn an_earlier_source_wins_option_by_option() {
-    let options = |text: &str| toml::from_str::<Options>(text).unwrap();
-    let flags = options("pulse-interval = \"10s\"\nlog-level = \"debug\"");
-    let file = options("pulse-interval = \"20s\"\nerror-time = \"1m\"");
-    let settings = flags.or(file).check().unwrap();
-    assert_eq!(settings.timing.pulse_interval(), Millis(10_000));
-    assert_eq!(settings.timing.error_time(), Millis(60_000));
-    assert_eq!(settings.log.level, LogLevel::Debug);
-}
-
-#[test]
-fn help_and_version_are_no_errors() {
-    assert!(settings(&["--help"]).unwrap_err().contains("--pulse-interval"));
-    assert!(settings(&["--version"]).unwrap_err().starts_with("rendezvous "));
-}
-
-#[test]
 fn limits_have_defaults_and_can_be_lifted_but_for_those_given() {
     let text = |settings: &Settings| {
         let rates = settings.rates;
