@@ -2,15 +2,14 @@
 
 import json
 import pathlib
-import re
 import select
 import socket
-import subprocess
 import threading
 import time
 import unittest
 
 import rendezvous_client as rv
+from launcher import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INTERVAL, GRACE, ERROR_TIME = 0.6, 0.3, 1.5
@@ -43,41 +42,18 @@ class Vectors(unittest.TestCase):
             self.assertIsNone(rv.decode_probe(bytes.fromhex(none)))
 
 
-class Server:
-    """A real server with short timing, on ports of its own."""
-
-    def __init__(self):
-        command = [ROOT / "target" / "debug" / "rendezvous", "--store=memory:", "--no-limits", "--log-format=json"]
-        command += [f"--{name}-listen=127.0.0.1:0" for name in ("udp", "http", "admin")]
-        for name, seconds in (("pulse-interval", INTERVAL), ("pulse-grace", GRACE), ("error-time", ERROR_TIME)):
-            command.append(f"--{name}={seconds * 1000:.0f}ms")
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        log = []
-        for line in self.process.stderr:
-            log.append(line)
-            if "ready" in line:
-                break
-        http = next(line for line in log if "(http)" in line)
-        self.url = "http://" + re.search(r'"address":"([0-9.:]+)"', http)[1]
-        # Whatever else it says must not fill the pipe.
-        threading.Thread(target=self.process.stderr.read, daemon=True).start()
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
 class WithServer(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        timing = {"pulse-interval": INTERVAL, "pulse-grace": GRACE, "error-time": ERROR_TIME}
+        cls.server = Server(*(f"--{name}={seconds * 1000:.0f}ms" for name, seconds in timing.items()))
 
     @classmethod
     def tearDownClass(cls):
         cls.server.stop()
 
     def client(self):
-        client = rv.Client(self.server.url)
+        client = rv.Client("http://%s:%d" % self.server.http[0])
         self.addCleanup(lambda: client.socket.close())
         return client
 

@@ -1,8 +1,7 @@
-"""Lints the metrics of a server that it starts. Called by metrics-lint, with the program."""
+"""Lints the metrics of a server that it starts. Called by metrics-lint, with tests/python in the path."""
 
 import http.client
 import json
-import os
 import re
 import socket
 import subprocess
@@ -10,6 +9,7 @@ import sys
 import tempfile
 import time
 
+import launcher
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
 
 CLIENTS = 1000
@@ -21,7 +21,7 @@ TYPES = {"counter", "gauge", "histogram", "summary"}
 LABELS = {"code", "status", "answer", "reason", "outcome", "kind", "route", "version", "profile", "le"}
 
 
-def main(binary):
+def main():
     broken = [
         ("a counter without _total", "# HELP a A.\n# TYPE a counter\na 1\n# EOF\n"),
         ("a series twice", "# HELP a A.\n# TYPE a gauge\na 1\na 1\n# EOF\n"),
@@ -36,14 +36,14 @@ def main(binary):
         if not complaints(text):
             sys.exit(f"the lint itself is broken: it does not see {what}")
     with tempfile.TemporaryDirectory() as folder:
-        lint(binary, "a file", f"redb:{folder}/clients.redb")
+        lint("a file", f"redb:{folder}/clients.redb")
     with Redis() as store:
-        lint(binary, "a shared store", store)
+        lint("a shared store", store)
 
 
-def lint(binary, what, store):
+def lint(what, store):
     """Lints what a server says whose clients are kept there."""
-    with Server(binary, store) as server:
+    with Server(store) as server:
         before = server.metrics()
         report(complaints(before))
         keys = [server.register() for _ in range(CLIENTS)]
@@ -157,57 +157,39 @@ class Redis:
         self.process.wait()
 
 
-class Server:
-    """The program, on free ports, and what can be asked of it."""
+class Server(launcher.Server):
+    """The program with this store, and what can be asked of it."""
 
-    def __init__(self, binary, store):
-        flags = [f"--{what}-listen=127.0.0.1:0" for what in ("udp", "http", "admin")]
-        flags += ["--log-format=json", f"--store={store}"]
-        # Thousands of clients of one address are no abuse here.
-        help_text = subprocess.run([binary, "--help"], capture_output=True, text=True, check=True).stdout
-        flags += ["--no-limits"] if "--no-limits" in help_text else []
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RENDEZVOUS_")}
-        self.process = subprocess.Popen([binary, *flags], stderr=subprocess.PIPE, text=True, env=environment)
-        self.addresses = {}
-        for line in self.process.stderr:
-            entry = json.loads(line)
-            what = re.search(r"\((udp|http|admin)\)", entry["message"])
-            if what and "address" in entry:
-                host, port = entry["address"].rsplit(":", 1)
-                self.addresses[what[1]] = (host, int(port))
-            if entry["message"].startswith("ready"):
-                break
-        else:
-            sys.exit("the server does not start")
-        self.http = http.client.HTTPConnection(*self.addresses["http"], timeout=10)
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.settimeout(10)
+    def __init__(self, store):
+        super().__init__(f"--store={store}")
+        self.connection = http.client.HTTPConnection(*self.http[0], timeout=10)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.settimeout(10)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.http.close()
-        self.process.terminate()
-        self.process.communicate(timeout=20)
-        self.udp.close()
+        self.connection.close()
+        self.socket.close()
+        self.stop()
 
     def register(self):
-        self.http.request("POST", "/register")
-        answer = self.http.getresponse()
+        self.connection.request("POST", "/register")
+        answer = self.connection.getresponse()
         body = json.loads(answer.read())
         if answer.status != 200:
             sys.exit(f"a registration is refused: {body}")
         return bytes.fromhex(body["private_id"])
 
     def pulse(self, key):
-        self.udp.sendto(key, self.addresses["udp"])
-        code = int.from_bytes(self.udp.recv(4), "big")
+        self.socket.sendto(key, self.udp[0])
+        code = int.from_bytes(self.socket.recv(4), "big")
         if code != 1020:
             sys.exit(f"a pulse is answered {code}")
 
     def metrics(self):
-        admin = http.client.HTTPConnection(*self.addresses["admin"], timeout=10)
+        admin = http.client.HTTPConnection(*self.admin[0], timeout=10)
         admin.request("GET", "/metrics")
         answer = admin.getresponse()
         text = answer.read().decode()
@@ -217,4 +199,4 @@ class Server:
         return text
 
 
-main(sys.argv[1])
+main()

@@ -47,10 +47,9 @@ struct Options {
 }
 
 fn options(mut arguments: impl Iterator<Item = OsString>) -> Result<Options, Box<dyn Error>> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut options = Options {
-        workspace: here.ancestors().nth(2).ok_or("no workspace")?.to_owned(),
-        folder: here.with_file_name("pkg"),
+        workspace: checkout()?.to_owned(),
+        folder: Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("pkg"),
         features: &[],
     };
     while let Some(argument) = arguments.next() {
@@ -80,7 +79,7 @@ fn build(options: &Options) -> Result<String, Box<dyn Error>> {
         .args(["--target", TARGET, "--profile", PROFILE])
         .args(*features)
         // Panics name the files they are in. What comes before those names is nobody's business.
-        .env("CARGO_ENCODED_RUSTFLAGS", remapped(workspace).join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", remapped(&root(workspace)?).join("\u{1f}"))
         .arg("--target-dir")
         .arg(&target)
         .status()?;
@@ -100,6 +99,18 @@ fn build(options: &Options) -> Result<String, Box<dyn Error>> {
     fs::write(folder.join("node.d.ts"), "export * from \"./rendezvous_wasm.js\";\n")?;
     let size = fs::metadata(folder.join(format!("{NAME}_bg.wasm")))?.len();
     Ok(format!("{}: {size} bytes of wasm", folder.display()))
+}
+
+/// The folder whose path is cut off: this checkout, if `workspace` is a copy within it, so that both are compiled with the same
+/// flags and share what does not differ.
+fn root(workspace: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    let (own, workspace) = (fs::canonicalize(checkout()?)?, fs::canonicalize(workspace)?);
+    Ok(if workspace.starts_with(&own) { own } else { workspace })
+}
+
+/// The checkout that this program was built from.
+fn checkout() -> Result<&'static Path, &'static str> {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")
 }
 
 /// Flags that shorten the paths of source files.

@@ -4,19 +4,16 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE } from './settings.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The program: the given one, or one that is built now. */
+/** Path of the program. */
 function binary() {
-  const { RENDEZVOUS_BINARY: given, CARGO_TARGET_DIR: target = join(ROOT, 'target') } = process.env;
-  if (given) return given;
-  execFileSync('cargo', ['build', '--locked', '--quiet', '-p', 'rendezvous-native'], { cwd: ROOT, stdio: 'inherit' });
-  return join(target, 'debug', 'rendezvous');
+  return execFileSync(resolve(ROOT, 'tests/scripts/program'), { encoding: 'utf8' }).trim();
 }
 
 /** Starts it with these flags on free ports, and waits until it is ready. */
@@ -25,25 +22,26 @@ export async function startServer(flags) {
   const listen = free.map((flag) => `${flag}=127.0.0.1:0`);
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('RENDEZVOUS_')));
   const child = spawn(binary(), [...listen, '--store=memory:', '--log-format=json', ...flags], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const ended = once(child, 'exit');
-  const addresses = {};
-  const ready = new Promise((resolve, reject) => {
+  const ended = once(child, 'close');
+  const log = [];
+  let timer;
+  const { udp, http, admin } = await new Promise((ready, reject) => {
+    const fail = (what) => reject(new Error(`the server ${what}; its log:\n${log.join('\n')}`));
+    timer = setTimeout(() => {
+      fail(`was not ready within ${PATIENCE / 1000} s`);
+      child.kill('SIGKILL');
+    }, PATIENCE);
     createInterface({ input: child.stderr }).on('line', (line) => {
-      const { message = '', address } = JSON.parse(line);
-      const what = /\((udp|http|admin)\)/.exec(message)?.[1];
-      if (what && address) addresses[what] = address;
-      if (message.startsWith('ready')) resolve();
+      log.push(line);
+      if (line.includes('"message":"ready: ')) ready(JSON.parse(line));
     });
-    ended.then(([code]) => reject(new Error(`the server ended with ${code}`)));
-    setTimeout(() => reject(new Error('the server does not get ready')), PATIENCE).unref();
-  });
-  await ready;
-  ended.catch(() => {});
+    ended.then(() => fail('ended before it was ready'), reject);
+  }).finally(() => clearTimeout(timer));
   const stop = async (signal = 'SIGTERM') => {
     child.kill(signal);
     await ended;
   };
-  return { admin: `http://${addresses.admin}`, http: `http://${addresses.http}`, udp: Number(addresses.udp.split(':')[1]), stop };
+  return { admin: `http://${admin}`, http: `http://${http}`, udp: Number(udp.split(':')[1]), stop };
 }
 
 /** A registered client with a socket. */
