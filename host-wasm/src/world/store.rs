@@ -12,7 +12,7 @@ use rendezvous_protocol::{Change, ClientId, Clock, EncodedRecord, Removal, Store
 /// The longest that a change waits to be written, if it is not one of those that are answered only once they are on disk: an
 /// address, or that a client is gone. In milliseconds of time that really passed.
 ///
-/// It is what users are promised: a crash undoes no more than a second. The native host's store starts to write after half of
+/// Users are promised this bound: a crash undoes no more than a second. The native host's store starts to write after half of
 /// that, which leaves the other half to the disk.
 pub const WRITE_BEHIND: u64 = 1_000;
 

@@ -125,7 +125,7 @@ fn pulse_at(target: &Target, client: &Client<'_>) -> u16 {
     client.pulse_from(&target.socket())
 }
 
-/// What the simulator and the reference model say of a crash holds for the store: half of the time is left to the disk.
+/// The store keeps the bound of the simulator and the reference model: half of the time is left to the disk.
 #[test]
 fn changes_are_written_behind_for_half_of_the_time_that_is_promised() {
     assert!(Pace::default().write_behind * 2 <= Duration::from_millis(WRITE_BEHIND));
