@@ -6,8 +6,8 @@ use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::tell;
-use rendezvous_model::test_rng::TestRng;
 
 use crate::lasting::Stage;
 use crate::net::Nat;

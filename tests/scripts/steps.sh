@@ -12,7 +12,7 @@
 
 sizes=(dev quick standard long)
 names=()
-declare -A size_of kind_of needs_of command_of state_of seconds_of tests_of begun_at pid_of
+declare -A size_of kind_of needs_of command_of state_of seconds_of computed_of tests_of begun_at pid_of
 
 step() { # size, kind, name, needs, command and arguments
   names+=("$3")
@@ -57,15 +57,24 @@ run_steps() { # folder for the logs
   trap end_running EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  local started=$SECONDS finished status
+  local started=$SECONDS finished status computed before
+  computed
   while start_what_can; do
     status=0
     wait -n -p finished "${pid_of[@]}" || status=$?
-    ended "$finished" "$status"
+    before=$computed
+    computed
+    ended "$finished" "$status" $((computed - before))
   done
   trap - EXIT INT TERM HUP
   set +m
   summary $((SECONDS - started))
+}
+
+computed() { # sets `computed` to the processor seconds of all processes that have ended
+  local times=$logs/../tests-run.times
+  times >"$times"
+  computed=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$times")
 }
 
 start_what_can() { # false when nothing runs and nothing can be started
@@ -116,12 +125,12 @@ start() { # name
   pid_of[$1]=$! state_of[$1]=running
 }
 
-ended() { # process id, exit status
-  local name notes
+ended() { # process id, exit status, processor seconds
+  local name
   for name in "${!pid_of[@]}"; do [ "${pid_of[$name]}" != "$1" ] || break; done
   [ "${pid_of[$name]}" = "$1" ] || { echo "no step has the process $1" >&2; exit 1; }
   unset "pid_of[$name]"
-  seconds_of[$name]=$((SECONDS - begun_at[$name])) tests_of[$name]=$(tests_in "$logs/$name.log")
+  seconds_of[$name]=$((SECONDS - begun_at[$name])) computed_of[$name]=$3 tests_of[$name]=$(tests_in "$logs/$name.log")
   if [ "$2" = 0 ]; then
     state_of[$name]=passed
     printf '== %s: passed in %d s%s\n' "$name" "${seconds_of[$name]}" "${tests_of[$name]:+, ${tests_of[$name]} tests}"
@@ -148,12 +157,12 @@ summary() { # seconds in all
   local name failed=0 tests=0 undocumented
   {
     printf '\n%s, %s, commit %s\n' "$(date -u '+%F %T')" "$what" "$(git describe --always --dirty 2>/dev/null || echo unknown)"
-    printf '%-20s %8s %8s\n' step seconds tests
+    printf '%-20s %8s %9s %8s\n' step seconds processor tests
     for name in "${names[@]}"; do
       [ "${state_of[$name]}" != unchosen ] || continue
-      printf '%-20s %8s %8s  %s\n' "$name" "${seconds_of[$name]-}" "${tests_of[$name]-}" "${state_of[$name]}"
+      printf '%-20s %8s %9s %8s  %s\n' "$name" "${seconds_of[$name]-}" "${computed_of[$name]-}" "${tests_of[$name]-}" "${state_of[$name]}"
     done
-    printf '%-20s %8s\n' 'all, side by side' "$1"
+    printf '%-20s %8s %9s\n' 'all, side by side' "$1" "$computed"
   } | sed 's/  passed$//' | tee -a "$logs/../tests-run.log"
   for name in "${names[@]}"; do
     case "${state_of[$name]}" in FAILED | 'not run') failed=$((failed + 1)) ;; esac

@@ -117,7 +117,7 @@ impl SimulatedDisk {
     }
 
     /// What the disk may hold if the power fails just before the operation `cut`.
-    pub fn image_at(&self, cut: usize, rng: &mut rendezvous_model::test_rng::TestRng) -> Image {
+    pub fn image_at(&self, cut: usize, rng: &mut rendezvous_crowd::TestRng) -> Image {
         let mut replay = self.replay();
         while replay.next_operation() < cut && replay.advance(rng) {}
         replay.image(rng)

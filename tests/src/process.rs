@@ -103,7 +103,7 @@ impl Process {
     /// Kills it, and returns when it is dead.
     pub fn kill(mut self) {
         self.signal(Signal::SIGKILL);
-        self.wait();
+        self.child.wait();
     }
 
     /// Returns the process and its log separately.
@@ -174,9 +174,14 @@ impl Process {
         self.child.signal(signal);
     }
 
-    /// Waits until it has ended, and says how.
+    /// Waits until it has ended and its log has been read to the end, and says how it ended.
+    ///
+    /// # Panics
+    /// If either takes longer than 20 s.
     pub fn wait(&mut self) -> ExitStatus {
-        self.child.wait()
+        let status = self.child.wait();
+        self.log.wait_for_end();
+        status
     }
 }
 
@@ -265,6 +270,12 @@ impl Log {
             }
             lines = self.changed.wait_timeout(lines, left).expect("no panic").0;
         }
+    }
+
+    fn wait_for_end(&self) {
+        let lines = self.lines.lock().expect("no panic");
+        let waited = self.changed.wait_timeout_while(lines, TIMEOUT, |lines| !lines.ended).expect("no panic");
+        assert!(waited.0.ended, "the log was still open {TIMEOUT:?} after the program ended");
     }
 
     fn text(&self) -> String {
@@ -375,4 +386,22 @@ fn without_settings(command: &mut Command) -> &mut Command {
         }
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_of_a_process_that_has_ended_is_whole() {
+        // What the program leaves in the pipe is read after its end: here it is even written then.
+        let script = r#"echo '{"message":"ready: ","udp":"127.0.0.1:1","http":"127.0.0.1:1"}' >&2
+            (sleep 0.3; echo '{"message":"the last line"}' >&2) & "#;
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        let mut process = Process::start_with(command);
+        assert!(process.wait().success());
+        let log = process.log();
+        assert_eq!(log.last().unwrap()["message"], "the last line", "{log:?}");
+    }
 }

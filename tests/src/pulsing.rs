@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use rendezvous_crowd::{TestRng, scatter};
 use rendezvous_protocol::{ClientId, PrivateKey, PulseCode};
-
-use rendezvous_model::test_rng::{TestRng, scatter};
 
 /// Clients are told apart by the first byte of their id: those that have it in common share a socket.
 const GROUPS: usize = 256;

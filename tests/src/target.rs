@@ -7,13 +7,12 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rendezvous_crowd::TestRng;
 use rendezvous_protocol::http::RegisterBody;
 use rendezvous_protocol::{ClientId, PulseCode};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Method, Request};
-
-use rendezvous_model::test_rng::TestRng;
 
 /// How long to wait for an answer that must come. On loopback it takes well below a millisecond.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use rendezvous_model::crowd::{Crowd, at, id, server_of, source};
+use rendezvous_crowd::{Crowd, at, id, server_of, source};
 use rendezvous_model::size::Size;
 use rendezvous_protocol::{Change, Progress, Pulse, PulseCode, Server, Timing, decode_pulse};
 

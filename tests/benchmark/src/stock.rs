@@ -11,7 +11,7 @@ use rendezvous_protocol::{ClientId, PrivateKey};
 use crate::outcome::{Outcome, failure};
 use crate::progress::Progress;
 use crate::server::Key;
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// Makes the store `file` with so many clients, each with an address, all heard a moment ago. Returns their keys.
 ///

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant as Stopwatch;
 
-use rendezvous_model::crowd::{Crowd, at, server_of};
+use rendezvous_crowd::{Crowd, at, server_of};
 use rendezvous_native::{Node, settings};
 use rendezvous_protocol::{ClientId, PrivateKey, Pulse, PulseCode, Server, Timing, decode_pulse};
 

@@ -7,8 +7,8 @@ use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::Size;
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_tests::fleet::SetOnDrop;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::timing::exclusive;

@@ -1,6 +1,6 @@
 //! Values in the store that no node wrote: whatever they are, nobody gets another's record, and nobody is forgotten.
 
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 use rendezvous_protocol::{ClientId, PrivateKey, StoredRecord, UnixTime};
 use rendezvous_tests::local::LocalServer;
 use rendezvous_tests::redis::{self, RedisServer};

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rendezvous_model::crowd;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::serial::{Operation, Seen, inexplicable};
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_native::shared::SharedStore;
 use rendezvous_protocol::lifecycle::Registration;
 use rendezvous_protocol::{ClientId, Millis, Pulse, PulseCode, Timing};
@@ -48,7 +47,8 @@ fn what_clients_see_at_two_nodes_is_explained_by_a_serial_order() {
     let histories = Histories::default();
     let rounds = operations / (BATCH * BATCHES_EACH * 4) + 1;
     for round in 0..rounds {
-        let ids: Vec<ClientId> = (0..CLIENTS).map(|n| crowd::id(round as u64 * CLIENTS + n)).collect();
+        let ids: Vec<ClientId> =
+            (0..CLIENTS).map(|n| rendezvous_crowd::id(round as u64 * CLIENTS + n)).collect();
         thread::scope(|scope| {
             for (seed, node) in nodes.iter().enumerate() {
                 let (ids, histories) = (&ids, &histories);
@@ -85,7 +85,7 @@ fn pulse(node: &SharedStore, ids: &[ClientId], mut rng: TestRng, histories: &His
             .into_iter()
             .map(|id| {
                 let address = histories.addresses.fetch_add(1, Ordering::Relaxed);
-                (Pulse { id, source: crowd::source(address.into()) }, address)
+                (Pulse { id, source: rendezvous_crowd::source(address.into()) }, address)
             })
             .collect();
         let batch: Vec<Pulse> = pulses.iter().map(|(pulse, _)| *pulse).collect();
@@ -134,7 +134,7 @@ async fn ask(node: &SharedStore, id: ClientId, what: usize) -> Seen {
     }
 }
 
-/// The number that [`crowd::source`] made this address of.
+/// The number that [`rendezvous_crowd::source`] made this address of.
 fn number_of(address: SocketAddr) -> u32 {
     let SocketAddr::V4(address) = address else { panic!("{address} was never pulsed from") };
     let [_, b, c, d] = address.ip().octets();

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rendezvous_crowd::TestRng;
 use rendezvous_model::model::{Answer, Model};
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_native::shared::{SharedStore, Unavailable};
 use rendezvous_protocol::lifecycle::{Observation, Registration, Status};
 use rendezvous_protocol::{ClientId, Clock, Instant, Millis, Pulse, Timing, UnixTime};

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::tell;
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_protocol::PulseCode;
 use rendezvous_tests::conformance::{self, lifecycle};
 use rendezvous_tests::local::SHORT_TIMING;

@@ -4,8 +4,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_native::store::Pace;
 use rendezvous_tests::disk::SimulatedDisk;
 

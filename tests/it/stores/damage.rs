@@ -6,8 +6,8 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 use redb::TableDefinition;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_native::store::StoreError;
 use rendezvous_protocol::{ClientId, PulseCode};
 use rendezvous_tests::directory::Directory;

@@ -11,9 +11,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::secrets::Keys;
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_tests::directory::Directory;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::target::{Target, bearer, receive_code};

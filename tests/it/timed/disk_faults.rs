@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::tell;
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_native::Node;
 use rendezvous_native::store::Pace;
 use rendezvous_protocol::{ClientId, Pulse, PulseCode, Rejection};

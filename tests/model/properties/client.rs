@@ -4,10 +4,10 @@ use std::time::Instant as Watch;
 
 use proptest::collection::vec;
 use proptest::prelude::any;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::fuzzing;
 use rendezvous_model::reach::{Network, Reached, live};
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_protocol::{Millis, Timing};
 
 use crate::harness;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use rendezvous_model::crowd::{at, id, source};
+use rendezvous_crowd::{at, id, source};
 use rendezvous_model::size::Size;
 use rendezvous_protocol::lifecycle::Registration;
 use rendezvous_protocol::{Change, ClientId, Millis, Progress, Pulse, PulseCode, Server, Timing};

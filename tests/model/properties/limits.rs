@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_oneof};
+use rendezvous_crowd::TestRng;
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_protocol::{Instant, Millis, Network, Rate, RateLimiter};
 
 use crate::harness;

@@ -2,10 +2,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::any;
+use rendezvous_crowd::TestRng;
 use rendezvous_model::fuzzing;
 use rendezvous_model::reach::{Meeting, Network, meet};
 use rendezvous_model::size::{Size, tell};
-use rendezvous_model::test_rng::TestRng;
 use rendezvous_protocol::Millis;
 use rendezvous_protocol::punch::MAX_PROBES;
 

@@ -1,12 +1,11 @@
 //! What the tests share that needs no socket: the reference model, the strategies of the property tests, the bodies of the fuzz
-//! targets, and the deterministic generator.
+//! targets.
 
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test that called it")]
 
 pub mod bytes;
 pub mod casts;
 pub mod check;
-pub mod crowd;
 pub mod fuzzing;
 pub mod inputs;
 pub mod link;
@@ -17,6 +16,5 @@ pub mod serial;
 pub mod size;
 pub mod steps;
 pub mod strategy;
-pub mod test_rng;
 pub mod ticks;
 pub mod wire;

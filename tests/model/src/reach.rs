@@ -3,14 +3,13 @@
 
 use std::net::SocketAddr;
 
+use rendezvous_crowd::TestRng;
 use rendezvous_protocol::client::{Answer, Client, Event, Output, Request as Asks};
 use rendezvous_protocol::punch::{Event as PunchEvent, Punch};
 use rendezvous_protocol::{
     ClientId, Clock, DatagramContent, Input, Instant, Millis, Output as Says, PulseCode, Request, Response,
     Server, Timing, UnixTime,
 };
-
-use crate::test_rng::TestRng;
 
 /// What became of a client, or of many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::mem;
 
 use super::{Image, Operation, write};
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// What a disk writes entirely or not at all.
 const SECTOR: usize = 512;

@@ -9,7 +9,7 @@ use super::socket_to;
 use crate::mmsg::Batch;
 use crate::outcome::Outcome;
 use crate::system::System;
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// How many sockets, and how many requests are under way on each.
 #[derive(Clone, Copy)]

@@ -13,7 +13,7 @@ use crate::http;
 use crate::outcome::{Outcome, failure};
 use crate::stats::latencies;
 use crate::system::Process;
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -13,7 +13,7 @@ use super::socket_to;
 use crate::outcome::Outcome;
 use crate::stats::latencies;
 use crate::system::System;
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// What to send, and what is asked of each request.
 #[derive(Clone, Copy)]

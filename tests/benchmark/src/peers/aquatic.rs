@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
-use rendezvous_model::test_rng::scatter;
+use rendezvous_crowd::scatter;
 
 use crate::exchange::Exchange;
 use crate::outcome::{Outcome, failure};

@@ -12,7 +12,7 @@ use crate::mmsg::Batch;
 use crate::outcome::{Outcome, failure};
 use crate::progress::say;
 use crate::report::{Table, rate, tail, tail_figures, thousands};
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// Good clients.
 const GOOD: usize = 1000;

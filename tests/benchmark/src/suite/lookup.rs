@@ -16,7 +16,7 @@ use crate::server::Key;
 use crate::stats::{latencies, least, median, middle_half, ratios};
 use crate::system::{LOAD_CORE, Process, SERVER_CORE, pin};
 use crate::yardstick::start_route;
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// Connections, each with one request under way.
 const CONNECTIONS: usize = 64;

@@ -18,7 +18,7 @@ use crate::report::{Table, duration, tail_figures, thousands};
 use crate::server::PATIENT;
 use crate::stats::latencies;
 use crate::system::{LOAD_CORE, SERVER_CORE, pin};
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// Pulses that are handled together.
 const BATCH: usize = 64;

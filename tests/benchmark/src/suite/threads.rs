@@ -18,7 +18,7 @@ use crate::report::{Table, rate};
 use crate::server::{Key, PATIENT, Server};
 use crate::stats::{least, median};
 use crate::system::{LOAD_CORE, SERVER_CORE, System, pin};
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 
 /// The option in question.
 const FLAG: &str = "--udp-threads";

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rendezvous_model::test_rng::TestRng;
+use rendezvous_crowd::TestRng;
 use rendezvous_native::store::Pace;
 use rendezvous_native::{Node, Unconfirmed};
 use rendezvous_protocol::{ClientId, Pulse, PulseCode, Rejection, Response};

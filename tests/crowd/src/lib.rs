@@ -1,10 +1,12 @@
-//! A great many clients for benchmarks, each known by its number.
+//! A great many clients, each known by its number, and the deterministic generator that draws them and all else that tests draw.
+
+mod test_rng;
 
 use std::net::SocketAddr;
 
 use rendezvous_protocol::{ClientId, Clock, Instant, Pulse, Server, Timing, UnixTime};
 
-use crate::test_rng::{TestRng, scatter};
+pub use crate::test_rng::{TestRng, scatter};
 
 /// A server with these clients, which registered and pulsed at time 0.
 pub fn server_of(clients: u64) -> Server {
