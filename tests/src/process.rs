@@ -3,11 +3,13 @@
 //!
 //! [`Process`] is the one launcher of the server in Rust, also for the laboratory and the benchmarks.
 
+mod log;
+
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use std::{fmt, fs, thread};
 
@@ -15,6 +17,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
+pub use self::log::Log;
 pub use crate::built::{example, program};
 use crate::local::reachable;
 use crate::target::Target;
@@ -85,8 +88,7 @@ impl Process {
             OwnedChild(spawned.map_err(|error| LaunchError::Spawn(command.get_program().into(), error))?);
         let log = Log::read(child.take_stderr());
         let Some(ready) = log.wait_for("ready: ") else {
-            let ended = log.lines.lock().expect("no panic").ended;
-            return Err(LaunchError::NotReady { ended, log: log.text() });
+            return Err(LaunchError::NotReady { ended: log.ended(), log: log.text() });
         };
         let addresses = ["udp", "http", "admin"].map(|field| {
             let list = ready[field].as_str().unwrap_or_default();
@@ -158,7 +160,7 @@ impl Process {
 
     /// The log so far, an object a line.
     pub fn log(&self) -> Vec<Value> {
-        self.log.lines.lock().expect("no panic").entries.clone()
+        self.log.entries()
     }
 
     /// Waits for a log line that contains `what`.
@@ -217,73 +219,6 @@ impl fmt::Display for LaunchError {
 }
 
 impl std::error::Error for LaunchError {}
-
-/// Log of a program. A thread reads the pipe to the end, so that the pipe never fills.
-#[derive(Debug, Default)]
-pub struct Log {
-    lines: Mutex<Lines>,
-    changed: Condvar,
-}
-
-/// Lines read so far: objects, and strings where the text is not JSON.
-#[derive(Debug, Default)]
-struct Lines {
-    entries: Vec<Value>,
-    ended: bool,
-}
-
-impl Log {
-    fn read(pipe: ChildStderr) -> Arc<Self> {
-        let log = Arc::new(Self::default());
-        let written = Arc::clone(&log);
-        thread::spawn(move || {
-            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                written.update(|lines| lines.entries.push(entry));
-            }
-            written.update(|lines| lines.ended = true);
-        });
-        log
-    }
-
-    fn update(&self, change: impl FnOnce(&mut Lines)) {
-        change(&mut self.lines.lock().expect("no panic"));
-        self.changed.notify_all();
-    }
-
-    /// Waits for a line whose message contains `what`, and returns the first in the whole log.
-    ///
-    /// `None` if the log ends without such a line, or 20 s pass.
-    pub fn wait_for(&self, what: &str) -> Option<Value> {
-        let deadline = Instant::now() + TIMEOUT;
-        let mut looked_at = 0;
-        let mut lines = self.lines.lock().expect("no panic");
-        loop {
-            let is_it = |line: &&Value| line["message"].as_str().is_some_and(|text| text.contains(what));
-            if let Some(line) = lines.entries[looked_at..].iter().find(is_it) {
-                return Some(line.clone());
-            }
-            looked_at = lines.entries.len();
-            let left = deadline.saturating_duration_since(Instant::now());
-            if lines.ended || left.is_zero() {
-                return None;
-            }
-            lines = self.changed.wait_timeout(lines, left).expect("no panic").0;
-        }
-    }
-
-    fn wait_for_end(&self) {
-        let lines = self.lines.lock().expect("no panic");
-        let waited = self.changed.wait_timeout_while(lines, TIMEOUT, |lines| !lines.ended).expect("no panic");
-        assert!(waited.0.ended, "the log was still open {TIMEOUT:?} after the program ended");
-    }
-
-    fn text(&self) -> String {
-        let lines = self.lines.lock().expect("no panic");
-        let text = |line: &Value| line.as_str().map_or_else(|| line.to_string(), str::to_owned);
-        lines.entries.iter().map(text).collect::<Vec<_>>().join("\n")
-    }
-}
 
 /// Runs the program to its end, which must come soon: for flags with which it does not serve.
 pub fn run_to_end(mut command: Command) -> Output {
