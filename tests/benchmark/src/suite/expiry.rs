@@ -43,7 +43,7 @@ pub(crate) fn run(bench: &mut Bench) -> Outcome<()> {
     let silent = bench.sizes.clients;
     let interval = 5;
     // Registering must be over before the first is gone.
-    let error_time = 10 + silent as u64 / 20_000;
+    let error_time = 5 + silent as u64 / 20_000;
     let flags = [
         &format!("--pulse-interval={interval}s"),
         "--pulse-grace=1s",
