@@ -57,6 +57,9 @@ pub use watch::{Invariant, Standing, Verdict};
 /// How many records the server looks at in one tick.
 const TICK_BUDGET: u32 = 256;
 
+/// Steps at one moment after which time does not go on any more, because of a bug: far more than all clients have to do.
+const STILL: u64 = 10_000_000;
+
 /// A scenario that is being played.
 #[derive(Debug)]
 pub struct Simulation {
@@ -79,6 +82,8 @@ pub struct Simulation {
     trace: Option<Vec<Action>>,
     deeds: Vec<Deed>,
     steps: u64,
+    /// Those since the clock last went on.
+    still: u64,
     done: bool,
 }
 
@@ -132,6 +137,7 @@ impl Simulation {
             trace: None,
             deeds: vec![],
             steps: 0,
+            still: 0,
             done: false,
         };
         for client in 0..simulation.population() {
@@ -172,6 +178,12 @@ impl Simulation {
             self.done = true;
             return false;
         };
+        self.still = if at > self.elapsed { 0 } else { self.still + 1 };
+        assert!(
+            self.still < STILL,
+            "time stands still at {} ms: what is due there is never done",
+            self.elapsed
+        );
         self.elapsed = self.elapsed.max(at);
         self.steps += 1;
         if standing == Some(at) {

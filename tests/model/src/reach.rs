@@ -59,8 +59,10 @@ pub fn live(timing: Timing, network: Network, length: Millis, seed: u64) -> Reac
         reached: Reached::default(),
     };
     let end = Instant::ZERO + length;
+    let mut stillness = Stillness::default();
     life.flush();
     while let Some(due) = life.next().filter(|due| *due <= end) {
+        stillness.turn(due);
         life.now = due;
         life.step();
         life.flush();
@@ -218,7 +220,9 @@ pub fn meet(network: Network, later: Millis, seed: u64) -> Meeting {
     let mut open = [false; 2];
     let mut under_way = vec![];
     let mut now = Instant::ZERO;
+    let mut stillness = Stillness::default();
     loop {
+        stillness.turn(now);
         for side in [0, 1] {
             if attempts[side] == 0 && begins[side].is_due(now) {
                 attempts[side] = 1;
@@ -272,5 +276,20 @@ pub fn meet(network: Network, later: Millis, seed: u64) -> Meeting {
                 punch.handle_probe(now, addresses[1 - to], &probe);
             }
         }
+    }
+}
+
+/// Notices a machine that asks for a moment again and again: its loop would have no end.
+#[derive(Default)]
+struct Stillness {
+    since: Instant,
+    turns: u32,
+}
+
+impl Stillness {
+    fn turn(&mut self, now: Instant) {
+        self.turns = if now == self.since { self.turns + 1 } else { 0 };
+        self.since = now;
+        assert!(self.turns < 10_000, "time stands still at {now:?}: what is due there is never done");
     }
 }
