@@ -57,8 +57,9 @@ pub use watch::{Invariant, Standing, Verdict};
 /// How many records the server looks at in one tick.
 const TICK_BUDGET: u32 = 256;
 
-/// Steps at one moment after which time does not go on any more, because of a bug: far more than all clients have to do.
-const STILL: u64 = 10_000_000;
+/// Steps at one moment, for each client and action, after which time does not go on any more, because of a bug: far more than
+/// all of them have to do.
+const STILL: usize = 1000;
 
 /// A scenario that is being played.
 #[derive(Debug)]
@@ -83,7 +84,7 @@ pub struct Simulation {
     deeds: Vec<Deed>,
     steps: u64,
     /// Those since the clock last went on.
-    still: u64,
+    still: usize,
     done: bool,
 }
 
@@ -180,7 +181,7 @@ impl Simulation {
         };
         self.still = if at > self.elapsed { 0 } else { self.still + 1 };
         assert!(
-            self.still < STILL,
+            self.still < STILL * (1 + self.parties.len() + self.scenario.actions.len()),
             "time stands still at {} ms: what is due there is never done",
             self.elapsed
         );
