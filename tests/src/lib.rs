@@ -1,4 +1,4 @@
-//! What the tests of real servers share: servers to test, clients to test them with, and the conformance suite.
+//! Shared code of the tests of real servers: servers to test, clients to test them with, and the conformance suite.
 //!
 //! That suite needs no more than the address of a server, so it can judge any: `cargo run -p rendezvous-tests
 //! --example conformance -- http://127.0.0.1:5025 127.0.0.1:5024`.

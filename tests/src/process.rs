@@ -196,7 +196,7 @@ pub enum LaunchError {
     NotReady {
         /// Whether the program ended.
         ended: bool,
-        /// What the program wrote to standard error.
+        /// Text that the program wrote to standard error.
         log: String,
     },
     /// This ready line names no address for pulses or none for requests.

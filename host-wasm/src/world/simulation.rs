@@ -83,7 +83,7 @@ pub struct Simulation {
     trace: Option<Vec<Action>>,
     deeds: Vec<Deed>,
     steps: u64,
-    /// Those since the clock last went on.
+    /// Steps since the clock last advanced.
     still: usize,
     done: bool,
 }

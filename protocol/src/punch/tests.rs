@@ -96,7 +96,7 @@ fn a_probe_is_answered_and_probed_back_at_once() {
     assert!(punch.is_from_peer(other_port()) && !punch.is_from_peer(there()));
 }
 
-/// What was heard before the answer is settled by the answer.
+/// The answer settles which port counts, whatever was heard before.
 #[test]
 fn a_port_heard_before_the_answer_is_probed_again_only_after_another_probe_from_it() {
     let mut punch = punch();

@@ -17,13 +17,13 @@ use crate::system::{Process, System, on_cores};
 /// A private key.
 pub(crate) type Key = [u8; 32];
 
-/// What a pulse that is on time is answered with: 1020.
+/// Answer to a pulse that is on time: 1020.
 pub(crate) const ON_TIME: [u8; 2] = [0x03, 0xFC];
 
-/// What a pulse of a client that is not known is answered with: 1060.
+/// Answer to a pulse of an unknown client: 1060.
 pub(crate) const UNKNOWN: [u8; 2] = [0x04, 0x24];
 
-/// A timing with which nobody is late or forgotten while a benchmark runs.
+/// A timing with which no client is late or expires while a benchmark runs.
 pub(crate) const PATIENT: [&str; 2] = ["--pulse-interval=1h", "--error-time=2h"];
 
 /// The running server. Dropping it kills it.
@@ -37,7 +37,7 @@ pub(crate) struct Server {
     log: Log,
 }
 
-/// What a server has to say.
+/// Log of a server.
 pub(crate) struct Log(Arc<process::Log>);
 
 /// Pulses of registered clients.

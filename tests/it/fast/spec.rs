@@ -1,4 +1,4 @@
-//! What the specification says of pulses, routes and credentials: the checks that wait for no deadline.
+//! Conformance checks of pulses, routes and credentials that wait for no deadline.
 
 use rendezvous_tests::conformance::{self, credentials, pulses, routes};
 use rendezvous_tests::directory::Directory;

@@ -1,4 +1,4 @@
-//! What the specification says of liveness: the checks that wait for deadlines, with a short timing.
+//! Conformance checks of liveness, which wait for deadlines, with a short timing.
 
 use rendezvous_tests::conformance::{self, lifecycle};
 use rendezvous_tests::directory::Directory;

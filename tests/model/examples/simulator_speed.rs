@@ -1,4 +1,4 @@
-//! How fast the simulator is: `cargo run --release -p rendezvous-model --example simulator_speed`.
+//! Speed of the simulator: `cargo run --release -p rendezvous-model --example simulator_speed`.
 //!
 //! A crowd of well-behaved clients, each behind a NAT of its own and a network that loses one datagram in a hundred, under
 //! the default timing: once with nobody watching, and, for an hour, with a log and all invariants. Prints virtual time by

@@ -166,7 +166,7 @@ fn at_5_percent_loss_clients_are_online_999_of_1000_seconds() {
     assert!(away < 50 * 3_600_000 / 1000, "{away} ms");
 }
 
-/// What five clients do not show: a table of many pages that split, 1,200 clients that are gone at once, and restarts of all that.
+/// A table of many pages that split, 1,200 clients that expire at once, and restarts of all that: five clients show none of it.
 /// The simulation keeps its books as it goes, so this takes a second or two; the reference model, which reads the whole history for
 /// every answer, takes some fifteen times as long for what reaches this server, and ever more for a longer run.
 #[test]

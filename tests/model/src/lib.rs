@@ -1,4 +1,4 @@
-//! What the tests share that needs no socket: the reference model, the strategies of the property tests, the bodies of the fuzz
+//! Shared code of the tests that needs no socket: the reference model, the strategies of the property tests, the bodies of the fuzz
 //! targets.
 
 #![expect(clippy::unwrap_used, reason = "what fails here is to fail the test that called it")]

@@ -1,4 +1,4 @@
-//! What a program writes to its standard error, read while it runs.
+//! Standard error of a program, read while it runs.
 
 use std::io::{BufRead, BufReader};
 use std::process::ChildStderr;

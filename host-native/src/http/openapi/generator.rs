@@ -23,7 +23,7 @@ mod tests;
 /// The name of the security scheme.
 const KEY: &str = "private_key";
 
-/// What this document says of pulses, and of what all routes have in common.
+/// Description of pulses, and of what all routes have in common.
 const DESCRIPTION: &str = include_str!("generator/description.md");
 
 /// Text of the document, as it is kept and served.
