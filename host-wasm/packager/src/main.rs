@@ -75,7 +75,8 @@ fn build(options: &Options) -> Result<String, Box<dyn Error>> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(cargo)
         .current_dir(workspace)
-        .args(["build", "--locked", "--package", "rendezvous-wasm", "--lib"])
+        // For Rust it is a library like others: two builds of one `cdylib`, with other panics, would have one file name.
+        .args(["rustc", "--locked", "--package", "rendezvous-wasm", "--lib", "--crate-type", "cdylib"])
         .args(["--target", TARGET, "--profile", PROFILE])
         .args(*features)
         // Panics name the files they are in. What comes before those names is nobody's business.
