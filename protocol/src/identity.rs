@@ -9,7 +9,7 @@ use core::str::FromStr;
 use rand_core::{CryptoRng, TryCryptoRng};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::block_api::compress256;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Appended to the key before hashing, so that an id can never collide with another use of the same key. Key and
 /// domain are 55 bytes together: the longest message that fits one SHA-256 block.
@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for ClientId {
 ///
 /// It has no `Display`, no `Clone`, no serialisation, and a `Debug` that shows nothing; it is wiped when dropped.
 /// [`PrivateKey::reveal`] is the only way to its bytes.
-pub struct PrivateKey([u8; Self::LEN]);
+pub struct PrivateKey(Zeroizing<[u8; Self::LEN]>);
 
 impl PrivateKey {
     /// Length in bytes ("32 byte private_key", specification, Payload Design).
@@ -125,8 +125,8 @@ impl PrivateKey {
 
     /// A new key from a generator that cannot fail.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let mut key = Self([0; Self::LEN]);
-        rng.fill_bytes(&mut key.0);
+        let mut key = Self::from_bytes([0; Self::LEN]);
+        rng.fill_bytes(&mut *key.0);
         key
     }
 
@@ -135,14 +135,14 @@ impl PrivateKey {
     /// # Errors
     /// Whatever the generator reports; there is no key then.
     pub fn try_generate<R: TryCryptoRng>(rng: &mut R) -> Result<Self, R::Error> {
-        let mut key = Self([0; Self::LEN]);
-        rng.try_fill_bytes(&mut key.0)?;
+        let mut key = Self::from_bytes([0; Self::LEN]);
+        rng.try_fill_bytes(&mut *key.0)?;
         Ok(key)
     }
 
     /// The key with these bytes.
-    pub const fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
     /// Reads 64 hex digits of either case.
@@ -150,11 +150,11 @@ impl PrivateKey {
     /// # Errors
     /// [`MalformedHex`] for anything else. It carries nothing of the text.
     pub fn from_hex(text: &[u8]) -> Result<Self, MalformedHex> {
-        decode_hex(text).map(Self)
+        decode_hex(text).map(Self::from_bytes)
     }
 
     /// Gives up the secret. Every place where a key leaves the program calls this, so that they can be found.
-    pub const fn reveal(&self) -> &[u8; Self::LEN] {
+    pub fn reveal(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 }
@@ -162,12 +162,6 @@ impl PrivateKey {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKey(redacted)")
-    }
-}
-
-impl Drop for PrivateKey {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 

@@ -280,7 +280,6 @@ impl Punch {
 
     fn probe_in_turn(&mut self) {
         match self.stage {
-            Stage::Probing if self.sent == MAX_PROBES => self.next = None,
             Stage::Probing => {
                 // Once the peer was heard from another port, both in turn: anybody on its host can send what looks like its probe.
                 let turn = self.heard.filter(|_| self.sent.is_multiple_of(2));

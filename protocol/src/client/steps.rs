@@ -123,7 +123,7 @@ impl Client {
     }
 
     pub(super) fn look_itself_up(&mut self) {
-        if self.check.is_none() && self.phase == Phase::Known {
+        if self.check.is_none() {
             self.check_at = None;
             self.check = Some(self.request(Request::OwnAddress));
         }

@@ -54,12 +54,17 @@ fn online() -> Client {
     client
 }
 
+/// Does what is due, so that nothing is any more.
+fn pass(client: &mut Client, due: Instant) {
+    client.handle_timeout(due);
+    assert!(client.poll_timeout().is_none_or(|next| next > due), "stands still");
+}
+
 /// Lets time pass until `end`, without any answer. Returns when it pulsed.
 fn pulses_until(client: &mut Client, end: u64) -> Vec<u64> {
     let mut pulses = vec![];
     while let Some(due) = client.poll_timeout().filter(|due| due.as_millis() <= end) {
-        client.handle_timeout(due);
-        assert!(client.poll_timeout().is_none_or(|next| next > due), "stands still");
+        pass(client, due);
         for output in outputs(client) {
             if let Output::Pulse { .. } = output {
                 pulses.push(due.as_millis());
@@ -239,11 +244,66 @@ fn another_network_is_used_at_once_and_asked_about() {
 }
 
 #[test]
+fn another_network_before_it_is_registered_brings_no_pulse() {
+    let mut verifies = Client::resume(at(0), ID, Timing::default(), 1);
+    asks(&mut verifies, Request::Verify);
+    verifies.network_changed(at(10));
+    assert_eq!(outputs(&mut verifies), [], "whether its id lives is not known yet");
+
+    let mut forgotten = online();
+    forgotten.handle_timeout(at(3_100));
+    forgotten.handle_code(at(3_200), PulseCode::NotFound);
+    let number = asks(&mut forgotten, Request::Verify);
+    forgotten.handle_answer(at(3_300), number, Answer::Unknown);
+    forgotten.network_changed(at(3_300));
+    assert_eq!(outputs(&mut forgotten), [], "it has no key to pulse with");
+    assert_eq!(forgotten.poll_timeout(), Some(at(3_301)), "it registers at once");
+}
+
+#[test]
+fn one_look_up_of_its_own_address_at_a_time() {
+    let mut client = registered();
+    client.handle_code(at(100), PulseCode::OnTime);
+    asks(&mut client, Request::OwnAddress);
+    client.network_changed(at(200));
+    outputs(&mut client);
+    client.handle_code(at(300), PulseCode::OnTime);
+    assert_eq!(outputs(&mut client), [], "the answer to the first may still come");
+}
+
+#[test]
+fn one_verification_at_a_time() {
+    let mut client = online();
+    client.handle_timeout(at(3_100));
+    client.handle_code(at(3_200), PulseCode::NotFound);
+    let number = asks(&mut client, Request::Verify);
+    client.network_changed(at(3_300));
+    client.handle_code(at(3_400), PulseCode::NotFound);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }], "while it waits for the answer");
+    client.handle_answer(at(3_500), number, Answer::Refused { retry_after: Some(Millis(60_000)) });
+    client.handle_timeout(at(3_500) + Millis(30_000));
+    outputs(&mut client);
+    client.handle_code(at(33_600), PulseCode::NotFound);
+    assert_eq!(outputs(&mut client), [], "nor while it was put off");
+}
+
+#[test]
+fn it_pulses_as_the_server_that_registered_it_says() {
+    let timing = Timing::new(Millis(3_000), Millis(100), Millis(20_000)).unwrap();
+    let mut client = Client::new(at(0), 1);
+    let number = asks(&mut client, Request::Register);
+    client.handle_answer(at(0), number, Answer::Registered { id: ID, timing });
+    assert_eq!(client.timing(), timing);
+    assert_eq!(outputs(&mut client), [Output::Pulse { repeats: 0 }]);
+    assert_eq!(pulses_until(&mut client, 700), [100, 300, 700]);
+}
+
+#[test]
 fn its_own_address_is_asked_for_every_ten_intervals() {
     let mut client = online();
     let mut looks = vec![];
     while let Some(due) = client.poll_timeout().filter(|due| *due <= at(1_000_000)) {
-        client.handle_timeout(due);
+        pass(&mut client, due);
         client.handle_code(due, PulseCode::OnTime);
         for output in outputs(&mut client) {
             if let Output::Request { number, request: Request::OwnAddress } = output {
@@ -269,7 +329,7 @@ fn goodbye_is_said_up_to_three_times() {
     client.logout(at(200));
     let mut asked = outputs(&mut client).len();
     while let Some(due) = client.poll_timeout() {
-        client.handle_timeout(due);
+        pass(&mut client, due);
         asked += outputs(&mut client).len();
     }
     assert_eq!(asked, 3);

@@ -91,9 +91,32 @@ fn a_probe_is_answered_and_probed_back_at_once() {
     assert_eq!((sent[1].destination, sent[1].probe.kind), (other_port(), Kind::Probe));
     punch.handle_probe(at(20), other_port(), &theirs(8));
     assert_eq!(transmits(&mut punch).len(), 1, "its answer alone: from there it was heard before");
+    assert!(punch.is_from_peer(other_port()) && punch.is_from_peer(there()), "either may be the peer's");
+    assert!(!punch.is_from_peer(([192, 0, 2, 7], 4002).into()));
     punch.handle_probe(at(30), other_port(), &sent[1].probe.answer());
     assert_eq!(events(&mut punch).last(), Some(&Event::Connected { address: other_port(), rtt: Millis(20) }));
     assert!(punch.is_from_peer(other_port()) && !punch.is_from_peer(there()));
+}
+
+#[test]
+fn a_first_probe_from_where_the_server_sees_the_peer_is_probed_back_at_once() {
+    let mut punch = punch();
+    transmits(&mut punch);
+    punch.handle_probe(at(10), there(), &theirs(7));
+    let sent = transmits(&mut punch);
+    assert_eq!(sent.iter().map(|sent| sent.probe.kind).collect::<Vec<_>>(), [Kind::Answer, Kind::Probe]);
+    assert!(sent.iter().all(|sent| sent.destination == there()), "{sent:?}");
+}
+
+#[test]
+fn a_call_before_anything_is_due_sends_nothing() {
+    let mut punch = punch();
+    transmits(&mut punch);
+    punch.handle_timeout(at(149));
+    assert_eq!(transmits(&mut punch), []);
+    let mut connected = connected();
+    connected.handle_timeout(at(15_049));
+    assert_eq!(transmits(&mut connected), []);
 }
 
 /// The answer settles which port counts, whatever was heard before.
@@ -149,6 +172,7 @@ fn its_probes_never_exceed_twenty_however_many_ports_the_peer_uses() {
         punch.handle_probe(at(10), ([192, 0, 2, 7], port).into(), &theirs(port.into()));
         probes += transmits(&mut punch).iter().filter(|sent| sent.probe.kind == Kind::Probe).count();
     }
+    assert_eq!(probes, 10, "half of them are kept for their turn");
     probes += run(&mut punch, 60_000).len();
     assert_eq!(probes, 20);
 }
@@ -164,6 +188,14 @@ fn a_quiet_path_is_probed_every_15_s() {
         punch.handle_probe(due, there(), &probe.probe.answer());
     }
     assert_eq!(events(&mut punch), []);
+}
+
+#[test]
+fn the_peers_own_keep_alive_does_not_hurry_ours() {
+    let mut punch = connected();
+    punch.handle_probe(at(1_000), there(), &theirs(1));
+    assert_eq!(transmits(&mut punch).len(), 1, "its answer");
+    assert_eq!(punch.poll_timeout(), Some(at(15_050)));
 }
 
 #[test]

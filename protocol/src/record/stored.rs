@@ -26,7 +26,8 @@ const IPV4: u8 = 0b0001;
 const IPV6: u8 = 0b0010;
 const LAST_SEEN: u8 = 0b0100;
 const LAST_PULSE: u8 = 0b1000;
-const FLAGS: u8 = ADDRESS | LAST_SEEN | LAST_PULSE;
+/// All of these bits.
+const FLAGS: u8 = 0b1111;
 
 const HEADER_LEN: usize = 2;
 const PORT_LEN: usize = 2;

@@ -144,6 +144,21 @@ fn an_id_that_is_put_in_again_keeps_one_deadline() {
     assert_eq!(table.next_deadline(), Some(at(800)));
 }
 
+/// Ids of one page may have the same tag; then the first of them is guessed.
+#[test]
+fn the_likely_slot_is_nearly_always_that_of_the_record() {
+    let mut table = Table::default();
+    for n in 0..1000 {
+        put_id(&mut table, random_id(n), n);
+    }
+    let is_likely = |id: ClientId| {
+        let slot = table.page_of(&id).and_then(|page| Table::likely_slot(page, &id));
+        slot.is_some_and(|slot| *slot.id() == id)
+    };
+    let right = (0..1000).filter(|n| is_likely(random_id(*n))).count();
+    assert!(right > 850, "{right} of 1000");
+}
+
 #[test]
 fn an_unknown_id_leaves_nothing_behind() {
     let mut table = Table::default();
@@ -173,6 +188,8 @@ fn check(table: &Table, now: u64) {
     }
     assert_eq!((table.len(), table.deadlines_len(), table.capacity()), (len, len, capacity));
     assert_eq!(table.deadlines, index);
+    let most = table.pages.len() << DIRECTORY_BITS_PER_PAGE;
+    assert!(table.directory.len() <= most, "{} entries, of {most} at most", table.directory.len());
 }
 
 #[test]
@@ -303,7 +320,7 @@ fn ids_that_hash_alike_are_kept_without_a_directory_that_grows_without_end() {
     for n in 0..=255 {
         put_id(&mut table, equal_hash(n), u64::from(n));
     }
-    assert!(table.directory.len() <= 1 << 12, "{} entries", table.directory.len());
+    check(&table, 0);
     for n in 0..=255 {
         assert!(record_of(&mut table, equal_hash(n)).is_some(), "{n}");
     }
@@ -329,4 +346,5 @@ fn a_client_costs_what_the_documentation_says_at_any_size() {
         }
     }
     assert!((55.0..62.0).contains(&worst), "{worst:.1} bytes a client");
+    assert_eq!(table.memory(), 17_259_488, "bytes: another layout has another figure");
 }

@@ -96,6 +96,7 @@ fn a_hundred_thousand_clients_come_and_go_and_leave_nothing_behind() {
         world.changes.clear();
         most = most.max(world.server.records());
     }
+    assert!(world.server.memory() >= 32 * most, "an id and what is known of it take that much");
     assert!(most as u64 <= GONE_AFTER, "only those that are live at once are kept: {most}");
     assert!(world.server.capacity() <= 4 * most, "memory follows the most that were live at once");
     assert_eq!(world.tick(100_000 + GONE_AFTER), Progress::Done);
@@ -103,6 +104,22 @@ fn a_hundred_thousand_clients_come_and_go_and_leave_nothing_behind() {
     assert_eq!(world.server.poll_timeout(), None);
     let counters = world.server.counters();
     assert_eq!((counters.registered, counters.logged_out + counters.expired), (100_000, 100_000));
+}
+
+#[test]
+fn a_visit_shows_every_record() {
+    let mut world = World::new();
+    for n in 0..100 {
+        world.register(0, id(n));
+    }
+    let (mut seen, mut from) = (vec![], Some(0));
+    while let Some(here) = from {
+        from = world.server.visit(here, &mut |id, record| seen.push((id, record)));
+        assert!(from.is_none_or(|next| next > here), "stands still");
+    }
+    seen.sort_unstable_by_key(|(id, _)| *id.as_bytes());
+    let expected: Vec<_> = (0..100).map(|n| (id(n), Record::registered(at(0)))).collect();
+    assert_eq!(seen, expected);
 }
 
 #[test]

@@ -17,6 +17,8 @@ fn a_client_counts_as_online_from_being_heard_until_it_is_pending_or_leaves() {
         response(Response::LoggedOut { client_id: id(1) })
     );
     world.server.withdraw(id(2));
+    world.server.withdraw(id(2));
+    assert_eq!(world.server.counters().withdrawn, 1, "there was one");
     assert_eq!(world.pulse(1200, id(3), HOME), PulseCode::OnTime);
     assert_eq!(online(&world, 1200), 2);
     assert_eq!(online(&world, 1000 + LATE_AFTER - 1), 2);
