@@ -6,7 +6,7 @@
 #   run_steps FOLDER                       runs them, with the log of each in FOLDER; false if one fails
 #
 # SIZE is the smallest size that has the step, NEEDS names joined by commas, or -. A step of the KIND
-# `busy` computes, at the lowest priority; `waits` waits more than it computes (of both, as many at once
+# `busy` computes, at a lower priority; `waits` waits more than it computes (of both, as many at once
 # as there are processors); `alone` wants the machine, and has only busy ones beside it; `first` computes
 # what the others need.
 
@@ -117,8 +117,9 @@ readiness() { # name: now, later, or never if something that it needs has failed
 
 start() { # name
   local priority=
-  # What waits must not be late because something compiles.
-  [ "${kind_of[$1]}" != busy ] || priority='nice -n 19'
+  # What waits must not be late because something compiles. Nicer than this, nothing would ever be
+  # compiled beside another program that computes.
+  [ "${kind_of[$1]}" != busy ] || priority='nice -n 5'
   begun_at[$1]=$SECONDS
   printf -- '-- %s\n' "$1"
   eval "exec $priority ${command_of[$1]}" >"$logs/$1.log" 2>&1 </dev/null {lock}>&- &
