@@ -308,7 +308,7 @@ impl Table {
         if bit == self.directory.len() {
             self.directory.extend_from_within(..);
         }
-        for entry in ((entry & (bit - 1)) | bit..self.directory.len()).step_by(2 * bit) {
+        for entry in ((entry & (bit - 1)) + bit..self.directory.len()).step_by(2 * bit) {
             self.directory[entry] = new;
         }
 
