@@ -117,8 +117,8 @@ readiness() { # name: now, later, or never if something that it needs has failed
 
 start() { # name
   local priority=
-  # What waits must not be late because something compiles. Nicer than this, nothing would ever be
-  # compiled beside another program that computes.
+  # Steps that wait must not be late because another compiles. At niceness 19 a compiler would have a
+  # seventieth of a processor beside another busy program.
   [ "${kind_of[$1]}" != busy ] || priority='nice -n 5'
   begun_at[$1]=$SECONDS
   printf -- '-- %s\n' "$1"

@@ -41,9 +41,9 @@ pub struct Tally {
     pub sent_late: u64,
 }
 
-/// Lets `count` clients join one after the other, each pulsing every `period` from then on, until all of them have
-/// pulsed together for `duration`, and for longer if `meanwhile` says that it is not done. It runs again and again
-/// during that time.
+/// Lets `count` clients join one after the other, each when its first pulse is answered and pulsing every `period` from
+/// then on, until all of them have pulsed together for `duration`, and for longer if `meanwhile` says that it is not
+/// done. `meanwhile` runs again and again during that time.
 ///
 /// # Panics
 /// If `meanwhile` is not done after four times `duration`.
@@ -155,8 +155,10 @@ impl<'a> Load<'a> {
     fn join(&mut self) {
         let client = self.target.register();
         let member = Member { id: client.id(), address: client.socket.local_addr().expect("a bound socket") };
-        client.socket.set_nonblocking(true).expect("a socket");
         send_pulse(&client);
+        // Others may look a member up. The answer stays for the tally, and if none comes, the tally says so.
+        drop(client.socket.peek(&mut [0; 8]));
+        client.socket.set_nonblocking(true).expect("a socket");
         self.due.push_back((Instant::now() + self.period, client));
         self.members.lock().expect("no panic").push(member);
         self.to_join -= 1;

@@ -122,11 +122,10 @@ impl Client {
         self.waiting = Some(Waiting { at: Some(at), repeats });
     }
 
+    /// Takes the place of a look-up that is under way: its answer may be of the network before.
     pub(super) fn look_itself_up(&mut self) {
-        if self.check.is_none() {
-            self.check_at = None;
-            self.check = Some(self.request(Request::OwnAddress));
-        }
+        self.check_at = None;
+        self.check = Some(self.request(Request::OwnAddress));
     }
 
     pub(super) fn ask(&mut self, request: Request) {

@@ -54,7 +54,7 @@ fn online() -> Client {
     client
 }
 
-/// Does what is due, so that nothing is any more.
+/// Handles the timeout at `due`, and checks that the next one is later.
 fn pass(client: &mut Client, due: Instant) {
     client.handle_timeout(due);
     assert!(client.poll_timeout().is_none_or(|next| next > due), "stands still");
@@ -261,14 +261,19 @@ fn another_network_before_it_is_registered_brings_no_pulse() {
 }
 
 #[test]
-fn one_look_up_of_its_own_address_at_a_time() {
+fn regression_a_look_up_from_before_a_change_of_network_does_not_count() {
     let mut client = registered();
     client.handle_code(at(100), PulseCode::OnTime);
-    asks(&mut client, Request::OwnAddress);
+    let before = asks(&mut client, Request::OwnAddress);
     client.network_changed(at(200));
     outputs(&mut client);
     client.handle_code(at(300), PulseCode::OnTime);
-    assert_eq!(outputs(&mut client), [], "the answer to the first may still come");
+    let after = asks(&mut client, Request::OwnAddress);
+    client.handle_answer(at(400), before, Answer::Address(([192, 0, 2, 7], 4000).into()));
+    assert_eq!(client.address(), None);
+    let now = ([192, 0, 2, 8], 1).into();
+    client.handle_answer(at(500), after, Answer::Address(now));
+    assert_eq!(client.address(), Some(now));
 }
 
 #[test]
