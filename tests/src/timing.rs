@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use rendezvous_model::size::tell;
 
+use crate::target::{Client, Target};
+
 /// How far from a deadline the tests act.
 pub const MARGIN: Duration = Duration::from_millis(120);
 
@@ -73,6 +75,17 @@ pub fn within<T>(limit: Duration, action: impl FnOnce() -> T) -> T {
 /// Does something that is void if it takes too long.
 pub fn quickly<T>(action: impl FnOnce() -> T) -> T {
     Since::doing(action).1
+}
+
+/// A new client, which has most of its time before it. On a disk that is slow to sync the answer may take longer than a client lives with
+/// a short timing: then the attempt is void.
+pub fn register(target: &Target) -> Client<'_> {
+    let begun = Instant::now();
+    let client = target.register();
+    if begun.elapsed() > client.late_after() / 2 {
+        too_slow();
+    }
+    client
 }
 
 /// Waits until no timed test runs, and keeps them from running until the result is dropped: for tests that load the

@@ -18,8 +18,10 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::tls_client::{Authority, Files};
 
-/// Timing in which a life takes seconds: the machine scales with the interval.
-const FAST: [&str; 3] = ["--pulse-interval=600ms", "--pulse-grace=300ms", "--error-time=1500ms"];
+/// Timing in which clients pulse often: the machine scales with the interval. On a busy machine or a slow disk nobody is gone so soon.
+const FAST: [&str; 3] = ["--pulse-interval=600ms", "--pulse-grace=300ms", "--error-time=20s"];
+/// The same, with lives of two seconds.
+const SHORT_LIVED: [&str; 3] = [FAST[0], FAST[1], "--error-time=1500ms"];
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -55,29 +57,31 @@ async fn event(events: &mut Events, wanted: impl Fn(&ClientEvent) -> bool) -> Cl
 
 #[test]
 fn it_stays_online_on_a_runtime_of_one_thread_and_of_several() {
-    let server = LocalServer::with(&FAST);
-    let watcher = server.target().register();
-    for runtime in runtimes() {
-        runtime.block_on(async {
-            let client = register(server.target().http()).await;
-            let mut events = client.events();
-            event(&mut events, |event| *event == ClientEvent::Online).await;
-            let id = client.id().unwrap();
-            // Four lives of a client that would not pulse.
-            for _ in 0..80 {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                assert_eq!(client.status(id).await.unwrap().status, Status::Online);
-                watcher.verify().assert_ok();
-            }
-            assert_eq!(client.state(), State::Online);
-            let local = client.local_address().unwrap().port();
-            assert_eq!(client.public_address(), Some(([127, 0, 0, 1], local).into()));
-            assert_eq!(watcher.socket_address_of(id), client.public_address().unwrap());
-            assert!(client.logout().await);
-            watcher.address_of(id).assert_problem(404, "unknown_peer");
-            assert_eq!(client.lookup(id).await, Err(RequestError::NotRegistered));
-        });
-    }
+    attempt("it_stays_online_on_a_runtime_of_one_thread_and_of_several", || {
+        let server = LocalServer::with(&SHORT_LIVED);
+        let watcher = server.target().register();
+        for runtime in runtimes() {
+            runtime.block_on(async {
+                let client = register(server.target().http()).await;
+                let mut events = client.events();
+                event(&mut events, |event| *event == ClientEvent::Online).await;
+                let id = client.id().unwrap();
+                // Four lives of a client that would not pulse.
+                for _ in 0..80 {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    assert_eq!(client.status(id).await.unwrap().status, Status::Online);
+                    watcher.verify().assert_ok();
+                }
+                assert_eq!(client.state(), State::Online);
+                let local = client.local_address().unwrap().port();
+                assert_eq!(client.public_address(), Some(([127, 0, 0, 1], local).into()));
+                assert_eq!(watcher.socket_address_of(id), client.public_address().unwrap());
+                assert!(client.logout().await);
+                watcher.address_of(id).assert_problem(404, "unknown_peer");
+                assert_eq!(client.lookup(id).await, Err(RequestError::NotRegistered));
+            });
+        }
+    });
 }
 
 #[test]
@@ -259,32 +263,34 @@ fn what_comes_from_elsewhere_is_the_applications_even_if_it_looks_like_a_code() 
 
 #[test]
 fn two_find_each_other_and_talk_while_they_pulse_on() {
-    let server = LocalServer::with(&FAST);
-    for runtime in runtimes() {
-        runtime.block_on(async {
-            let (a, b) = (register(server.target().http()).await, register(server.target().http()).await);
-            let (a_id, b_id) = (a.id().unwrap(), b.id().unwrap());
-            let (to_b, to_a) = tokio::join!(a.connect(b_id), b.connect(a_id));
-            let (to_b, to_a) = (to_b.unwrap(), to_a.unwrap());
-            assert_eq!((to_b.peer(), to_a.peer()), (b_id, a_id));
-            assert_eq!(to_b.address().unwrap().port(), b.local_address().unwrap().port());
-            for number in 0..50_u8 {
-                to_b.send(&[number, 1]).await.unwrap();
-                to_a.send(&[number, 2]).await.unwrap();
-                assert_eq!(to_a.recv().await.unwrap(), [number, 1]);
-                assert_eq!(to_b.recv().await.unwrap(), [number, 2]);
-                tokio::time::sleep(Duration::from_millis(60)).await;
-            }
-            for client in [&a, &b] {
-                assert_eq!(client.status(client.id().unwrap()).await.unwrap().status, Status::Online);
-            }
-            drop(to_a);
-            a.logout().await;
-            // The driver has ended, and with it the path.
-            assert_eq!(to_b.recv().await, None);
-            assert!(to_b.send(b"?").await.is_err() || to_b.address().is_some());
-        });
-    }
+    attempt("two_find_each_other_and_talk_while_they_pulse_on", || {
+        let server = LocalServer::with(&FAST);
+        for runtime in runtimes() {
+            runtime.block_on(async {
+                let (a, b) = (register(server.target().http()).await, register(server.target().http()).await);
+                let (a_id, b_id) = (a.id().unwrap(), b.id().unwrap());
+                let (to_b, to_a) = tokio::join!(a.connect(b_id), b.connect(a_id));
+                let (to_b, to_a) = (to_b.unwrap(), to_a.unwrap());
+                assert_eq!((to_b.peer(), to_a.peer()), (b_id, a_id));
+                assert_eq!(to_b.address().unwrap().port(), b.local_address().unwrap().port());
+                for number in 0..50_u8 {
+                    to_b.send(&[number, 1]).await.unwrap();
+                    to_a.send(&[number, 2]).await.unwrap();
+                    assert_eq!(to_a.recv().await.unwrap(), [number, 1]);
+                    assert_eq!(to_b.recv().await.unwrap(), [number, 2]);
+                    tokio::time::sleep(Duration::from_millis(60)).await;
+                }
+                for client in [&a, &b] {
+                    assert_eq!(client.status(client.id().unwrap()).await.unwrap().status, Status::Online);
+                }
+                drop(to_a);
+                a.logout().await;
+                // The driver has ended, and with it the path.
+                assert_eq!(to_b.recv().await, None);
+                assert!(to_b.send(b"?").await.is_err() || to_b.address().is_some());
+            });
+        }
+    });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rendezvous_native::store::Pace;
 use rendezvous_tests::directory::Directory;
 use rendezvous_tests::process::Process;
 use rendezvous_tests::target::{Client, Target};
-use rendezvous_tests::timing::{MARGIN, Since, attempt, too_slow, within};
+use rendezvous_tests::timing::{MARGIN, Since, attempt, register, too_slow, within};
 use rendezvous_wasm::world::WRITE_BEHIND;
 use serde_json::Value;
 
@@ -105,19 +105,21 @@ fn all_get(clients: &[Client<'_>], code: u16, why: &str) {
 
 #[test]
 fn who_was_gone_before_a_stop_in_good_order_does_not_come_back() {
-    let directory = Directory::new("gone-before");
-    let store = format!("--store=redb:{}/clients.redb", directory.path().display());
-    let mut process = Process::start(&[&TIMING[..], &[&store]].concat());
-    let first = process.target().clone();
-    let gone = first.register();
-    assert_eq!(gone.pulse(), 1020);
-    sleep(gone.gone_after() + MARGIN);
-    process.signal(Signal::SIGTERM);
-    assert!(process.wait().success());
-    let process = Process::start(&[&TIMING[..], &[&store]].concat());
-    let line = process.log().into_iter().find(|line| line["clients"].is_u64()).unwrap();
-    assert_eq!(line["clients"], 0, "{line}");
-    assert_eq!(pulse_at(process.target(), &gone), 1060);
+    attempt("who_was_gone_before_a_stop_in_good_order_does_not_come_back", || {
+        let directory = Directory::new("gone-before");
+        let store = format!("--store=redb:{}/clients.redb", directory.path().display());
+        let mut process = Process::start(&[&TIMING[..], &[&store]].concat());
+        let first = process.target().clone();
+        let gone = register(&first);
+        assert_eq!(gone.pulse(), 1020);
+        sleep(gone.gone_after() + MARGIN);
+        process.signal(Signal::SIGTERM);
+        assert!(process.wait().success());
+        let process = Process::start(&[&TIMING[..], &[&store]].concat());
+        let line = process.log().into_iter().find(|line| line["clients"].is_u64()).unwrap();
+        assert_eq!(line["clients"], 0, "{line}");
+        assert_eq!(pulse_at(process.target(), &gone), 1060);
+    });
 }
 
 /// The answer to a pulse of a client at another server than it registered with.

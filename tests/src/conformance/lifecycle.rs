@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::checks;
 use crate::target::{Client, Target};
-use crate::timing::{MARGIN, Since, quickly, within};
+use crate::timing::{MARGIN, Since, quickly, register, within};
 
 checks! {
     /// Registration counts as being heard: the client is ONLINE though it never pulsed.
     fn a_new_client_is_online_and_was_never_heard_over_udp(target) {
         quickly(|| {
-            let (client, peer) = (target.register(), target.register());
+            let (client, peer) = (register(target), register(target));
             let answer = client.status_of(peer.id());
             assert_eq!(answer.assert_ok().json["status"], "ONLINE");
             assert!(answer.json["last_online"].is_null(), "{answer}");
@@ -19,7 +19,7 @@ checks! {
 
     /// ONLINE: "the client has been pulsing the server on the correct intervals".
     fn a_client_that_pulses_stays_online(target) {
-        let client = target.register();
+        let client = register(target);
         let interval = Duration::from(client.registration.pulse_interval);
         let (since, code) = Since::doing(|| client.pulse());
         assert_eq!(code, 1020);
@@ -34,7 +34,7 @@ checks! {
 
     /// PENDING from interval + grace on, after a pulse.
     fn a_silent_client_is_online_until_interval_plus_grace_and_then_pending(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         let late = client.late_after();
         since.at(late - MARGIN, || assert_eq!(client.status_text(client.id()), "ONLINE"));
@@ -54,14 +54,14 @@ checks! {
 
     /// A pulse just within the grace is on time.
     fn a_pulse_before_interval_plus_grace_is_on_time(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         since.at(client.late_after() - MARGIN, || assert_eq!(client.pulse(), 1020));
     }
 
     /// Code 1050: "Must re-verify you're address". Nothing changes: neither the address nor the times.
     fn a_late_pulse_is_answered_1050_and_changes_nothing(target) {
-        let (client, peer) = (target.register(), target.register());
+        let (client, peer) = (register(target), register(target));
         let home = client.socket.local_addr().unwrap();
         let away = target.socket();
         let (since, _) = Since::doing(|| {
@@ -83,7 +83,7 @@ checks! {
 
     /// "Re-Verify the client address after not being responsive": the next pulse is accepted again.
     fn a_late_client_that_verifies_is_online_and_pulses_again(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         let away = target.socket();
         since.at(client.late_after() + MARGIN, || {
@@ -98,7 +98,7 @@ checks! {
 
     /// A verify counts as being heard while ONLINE too, and is no pulse: it does not set `last_online`.
     fn a_verify_counts_as_being_heard(target) {
-        let client = target.register();
+        let client = register(target);
         let late = client.late_after();
         let (since, _) = Since::doing(|| client.verify().assert_ok().status);
         since.at(late - MARGIN, || client.verify().assert_ok().status);
@@ -111,18 +111,18 @@ checks! {
 
     /// "after not being responsive for less than (Error Time) + (1 x Pulse Interval)": from then on it is gone.
     fn a_client_silent_for_interval_plus_error_time_is_gone(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         let gone = client.gone_after();
         since.at(gone - MARGIN, || assert_eq!(client.status_text(client.id()), "PENDING"));
         since.at(gone + MARGIN, || {
-            assert_gone(&client, &target.register());
+            assert_gone(&client, &register(target));
         });
     }
 
     /// The last moment to verify.
     fn a_client_may_verify_until_it_is_gone(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         since.at(client.gone_after() - MARGIN, || {
             client.verify().assert_ok();
@@ -132,9 +132,9 @@ checks! {
 
     /// "Logout the client from the Server".
     fn a_client_that_logged_out_is_gone_at_once(target) {
-        let late_after = target.register().late_after();
+        let late_after = register(target).late_after();
         within(late_after - MARGIN, || {
-            let (client, peer) = (target.register(), target.register());
+            let (client, peer) = (register(target), register(target));
             assert_eq!(client.pulse(), 1020);
             client.logout().assert_ok();
             assert_gone(&client, &peer);
@@ -144,7 +144,7 @@ checks! {
 
     /// PENDING takes nothing away but the pulses: the client may look others up, be looked up, and log out.
     fn a_pending_client_may_look_up_be_looked_up_and_log_out(target) {
-        let (client, peer) = (target.register(), target.register());
+        let (client, peer) = (register(target), register(target));
         let (since, _) = Since::doing(|| {
             assert_eq!(client.pulse(), 1020);
             assert_eq!(peer.pulse(), 1020);
@@ -160,7 +160,7 @@ checks! {
 
     /// "seconds since last pulse", whole ones, rounded down.
     fn last_online_counts_whole_seconds_since_the_last_accepted_pulse(target) {
-        let client = target.register();
+        let client = register(target);
         let (since, _) = Since::doing(|| client.pulse());
         let last_online = || seconds_since_pulse(&client);
         let second = Duration::from_secs(1);
